@@ -153,6 +153,15 @@ def _credentials(path: Path) -> dict[str, str]:
     return content
 
 
+def _wait_for_ctrl_c() -> None:
+    # SIGTERM ends the same way as Ctrl-C, so that the server's block is always left in order.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        return
+
+
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Leave after the cases have arrived (exit 0).")] = False,
     port: Annotated[int, typer.Option(help="Port of the demo server on 127.0.0.1; 0 takes a free one.", min=0)] = 8000,
@@ -182,4 +191,4 @@ def demo(
         console.print(f"登录 · log in  {credentials['reviewer']} / {credentials['password']}", highlight=False)
         if not once:
             console.print("Ctrl-C 结束 · Ctrl-C ends the server")
-            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+            _wait_for_ctrl_c()
