@@ -1,0 +1,75 @@
+"""CPU-seconds per frame and peak memory: `kerbwatch patrol` beside the trainer library's `track()`.
+
+Same ONNX file, same video, same run, one CPU each, runs in turn (A B A B ...), medians. The patrol does more (place,
+law, blur, seal, evidence); the peer only detects and tracks. Both process every frame.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.processes import Cost, median_cost, run
+
+ROOT = Path(__file__).resolve().parent.parent
+BUNDLE = ROOT / "models" / "zoo" / "street-n"
+
+PEER = """
+import sys
+import torch
+torch.set_num_threads(1)
+from ultralytics import YOLO
+from ultralytics.utils import SETTINGS
+SETTINGS["sync"] = False
+model, video, height, width = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+frames = 0
+for result in YOLO(model, task="detect").track(video, imgsz=(height, width), stream=True, verbose=False):
+    frames += 1
+print(frames)
+"""
+
+
+def shared_video() -> Path:
+    """A real clip of a car park, 768x432, 377 frames."""
+    folder = Path(os.environ.get("KERBWATCH_SHARED", ROOT.parent / "shared"))
+    return folder / "data" / "video" / "intel_car-detection.mp4"
+
+
+def patrol_command(video: Path, out: Path) -> list[str]:
+    """The patrol as a user would type it, on a made-up standing camera."""
+    site = ROOT / "edge" / "demo_site"
+    command = [sys.executable, "-m", "kerbwatch", "patrol", "--json", "--source", str(video), "--site", str(site)]
+    return [*command, "--camera", "wall-cam", "--start-utc", "2026-05-17T00:00:00Z", "--threads", "1", "--out", str(out)]
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--video", type=Path, default=shared_video())
+    parser.add_argument("--runs", type=int, default=3)
+    options = parser.parse_args()
+    model = str(BUNDLE / "model.onnx")
+    ours: list[Cost] = []
+    peer: list[Cost] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for i in range(options.runs):
+            ours.append(run(patrol_command(options.video, Path(scratch) / str(i)), ROOT))
+            peer.append(run([sys.executable, "-c", PEER, model, str(options.video), "384", "640"], ROOT))
+    frames = int(peer[-1].stdout.split()[-1])
+    patrolled = json.loads(ours[-1].stdout)["frames"]
+    assert patrolled == frames, f"patrol saw {patrolled} frames, the peer {frames}"
+    our_cpu_s, our_mb = median_cost(ours)
+    peer_cpu_s, peer_mb = median_cost(peer)
+    print(f"{options.video.name}: {frames} frames, one CPU, median of {options.runs} runs, start-up included")
+    print(f"{'':28}{'CPU-s/frame':>12}{'peak MB':>10}")
+    print(f"{'kerbwatch patrol':28}{our_cpu_s / frames:12.4f}{our_mb:10.0f}")
+    print(f"{'ultralytics track()':28}{peer_cpu_s / frames:12.4f}{peer_mb:10.0f}")
+    print(f"{'ratio (peer / ours)':28}{peer_cpu_s / our_cpu_s:12.2f}{peer_mb / our_mb:10.2f}")
+
+
+if __name__ == "__main__":
+    main()
