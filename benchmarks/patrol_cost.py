@@ -43,7 +43,8 @@ def patrol_command(video: Path, out: Path) -> list[str]:
     """The patrol as a user would type it, on a made-up standing camera."""
     site = ROOT / "edge" / "demo_site"
     command = [sys.executable, "-m", "kerbwatch", "patrol", "--json", "--source", str(video), "--site", str(site)]
-    return [*command, "--camera", "wall-cam", "--start-utc", "2026-05-17T00:00:00Z", "--threads", "1", "--out", str(out)]
+    command += ["--camera", "wall-cam", "--start-utc", "2026-05-17T00:00:00Z"]
+    return [*command, "--threads", "1", "--out", str(out)]
 
 
 def main() -> None:
