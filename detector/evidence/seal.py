@@ -1,0 +1,148 @@
+"""The seal: who made a report, and that nothing in it was changed since.
+
+Canonical bytes of the body -> SHA-256 and a signature by the device key. Evidence is bound through the hashes in the
+body. Anyone can check a seal with the report alone; whether the *device* is one of ours is a second question, which
+only a list of trusted keys answers (`detector.evidence.verify`, the server's registry).
+
+A new algorithm (SM2 with SM3) is one more entry of `ALGORITHMS` and one more word in `detector.report.Seal`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from pydantic import ValidationError
+
+from detector.errors import SealError
+from detector.report import ReportBody, Seal, SealedReport, canonical_bytes
+
+ED25519_SHA256: Final = "ed25519+sha256"
+
+
+def _sha256(message: bytes) -> str:
+    return hashlib.sha256(message).hexdigest()
+
+
+def _ed25519_holds(public_key: bytes, signature: bytes, message: bytes) -> bool:
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """How one kind of seal hashes and how its signature is checked.
+
+    Attributes:
+        digest: bytes -> hex digest, for the body and for the device id (digest of the raw public key).
+        holds: (raw public key, signature, message) -> whether the signature is genuine; never raises.
+    """
+
+    digest: Callable[[bytes], str]
+    holds: Callable[[bytes, bytes, bytes], bool]
+
+
+ALGORITHMS: Mapping[str, Algorithm] = {ED25519_SHA256: Algorithm(digest=_sha256, holds=_ed25519_holds)}
+"""Every seal this version can check, by the name a `Seal` carries."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceKey:
+    """The key a device signs with; it lives in memory only, `edge.device` keeps it on disk.
+
+    The private part never shows in `repr`, so that a logged object gives nothing away.
+    """
+
+    private: Ed25519PrivateKey = field(repr=False)
+    public_key: str
+    """Raw public key, hex."""
+    device_id: str
+    """SHA-256 of the raw public key, hex: the identity exists before any server does."""
+
+    @staticmethod
+    def of(private: Ed25519PrivateKey) -> DeviceKey:
+        """The key with its public name."""
+        raw = private.public_key().public_bytes_raw()
+        return DeviceKey(private=private, public_key=raw.hex(), device_id=_sha256(raw))
+
+    @staticmethod
+    def generate() -> DeviceKey:
+        """A new key from the system's random numbers."""
+        return DeviceKey.of(Ed25519PrivateKey.generate())
+
+    def sign(self, message: bytes) -> bytes:
+        """Ed25519 signature, 64 bytes."""
+        return self.private.sign(message)
+
+
+def seal(body: ReportBody, key: DeviceKey) -> SealedReport:
+    """Seal a report.
+
+    Raises:
+        SealError: the body names another device than the key's.
+    """
+    if body.device_id != key.device_id:
+        raise SealError(f"report {body.report_id} names device {body.device_id}, but the key is of {key.device_id}")
+    message = canonical_bytes(body)
+    return SealedReport(
+        body=body,
+        seal=Seal(
+            algorithm=ED25519_SHA256,
+            public_key=key.public_key,
+            body_sha256=_sha256(message),
+            signature=key.sign(message).hex(),
+        ),
+    )
+
+
+def check_seal(sealed: SealedReport) -> None:
+    """Check that the device named in the body sealed exactly this body.
+
+    Raises:
+        SealError: names the first of: unknown algorithm, key of another device, changed body, forged signature.
+    """
+    report_id, mark = sealed.body.report_id, sealed.seal
+    algorithm = ALGORITHMS.get(mark.algorithm)
+    if algorithm is None:
+        raise SealError(f"report {report_id}: seal {mark.algorithm!r} is unknown; known: {', '.join(ALGORITHMS)}")
+    public_key = bytes.fromhex(mark.public_key)
+    if algorithm.digest(public_key) != sealed.body.device_id:
+        raise SealError(f"report {report_id}: the seal's key is not the key of device {sealed.body.device_id}")
+    message = canonical_bytes(sealed.body)
+    if algorithm.digest(message) != mark.body_sha256:
+        raise SealError(f"report {report_id}: the body was changed after sealing (its hash differs from the seal's)")
+    if not algorithm.holds(public_key, bytes.fromhex(mark.signature), message):
+        raise SealError(f"report {report_id}: the signature is not by the device's key")
+
+
+def sealed_bytes(sealed: SealedReport) -> bytes:
+    """The one byte string of a sealed report: what is sent, and what `reports/<report_id>.json` holds."""
+    data = sealed.model_dump(mode="json", by_alias=True)
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def read_sealed(data: bytes) -> SealedReport:
+    """Read a sealed report from its bytes and check its seal.
+
+    Raises:
+        SealError: not a report, not written the one canonical way (so that *any* changed byte shows, also one in the
+            spacing), or the seal does not hold.
+    """
+    try:
+        sealed = SealedReport.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SealError(f"not a sealed report: {where or 'JSON'}: {first['msg']}") from None
+    check_seal(sealed)
+    if sealed_bytes(sealed) != data:
+        raise SealError(f"report {sealed.body.report_id}: the bytes were changed outside the sealed values")
+    return sealed
