@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.errors import InputError
+
+
+def _no_boxes() -> NDArray[np.float32]:
+    return np.zeros((0, 4), np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,12 +23,15 @@ class Detections:
         confidence: float32 (N,), 0..1.
         cue: int64 (N,), index into `cue_names`.
         cue_names: the model's cues in index order.
+        faint_people_xyxy: float32 (M, 4), people too faint to count as detections, px. Only what blurs people looks
+            at them: privacy must not hang on the threshold of a cue.
     """
 
     xyxy: NDArray[np.float32]
     confidence: NDArray[np.float32]
     cue: NDArray[np.int64]
     cue_names: tuple[str, ...]
+    faint_people_xyxy: NDArray[np.float32] = field(default_factory=_no_boxes)
 
     def __post_init__(self) -> None:
         n = len(self.xyxy)
@@ -35,7 +42,9 @@ class Detections:
             )
         if n and not (int(self.cue.min()) >= 0 and int(self.cue.max()) < len(self.cue_names)):
             raise InputError(f"cue index {int(self.cue.max())} has no name; the model has {len(self.cue_names)} cues")
-        if not np.isfinite(self.xyxy).all():
+        if self.faint_people_xyxy.ndim != 2 or self.faint_people_xyxy.shape[1] != 4:
+            raise InputError(f"faint_people_xyxy needs the shape (M, 4); got {self.faint_people_xyxy.shape}")
+        if not (np.isfinite(self.xyxy).all() and np.isfinite(self.faint_people_xyxy).all()):
             raise InputError("detections hold a box that is not finite; the model's output is broken")
 
     def __len__(self) -> int:
@@ -46,8 +55,10 @@ class Detections:
         return [self.cue_names[i] for i in self.cue.tolist()]
 
     def select(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> Detections:
-        """The boxes picked by a mask (N,) or by indices (M,)."""
-        return Detections(self.xyxy[keep], self.confidence[keep], self.cue[keep], self.cue_names)
+        """The boxes picked by a mask (N,) or by indices (M,); the faint people stay."""
+        return Detections(
+            self.xyxy[keep], self.confidence[keep], self.cue[keep], self.cue_names, self.faint_people_xyxy
+        )
 
     @staticmethod
     def empty(cue_names: tuple[str, ...]) -> Detections:

@@ -1,0 +1,1 @@
+"""An ONNX bundle in, `detector.detections.Detections` out."""

@@ -1,0 +1,129 @@
+"""A YOLO network as a detector: picture in, `Detections` out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.boxes import iou_matrix
+from detector.detections import Detections
+from detector.errors import BundleError, InputError
+from detector.frame import Image
+from detector.model.bundle import Bundle, load_bundle
+from detector.model.decode import Candidates, decode_cue, decode_nms_free, decode_raw, suppress
+from detector.model.letterbox import Fit, Letterbox
+from detector.model.session import OnnxSession, Session
+
+PERSON = "person"
+PRIVACY_FLOOR = 0.1
+"""A person is blurred from this confidence on, however high the cue's own threshold is."""
+
+
+class Detector:
+    """Finds the cues of a bundle in pictures. Holds buffers: one instance serves one thread.
+
+    Args:
+        bundle: a checked bundle.
+        session: runs the bundle's network.
+    """
+
+    def __init__(self, bundle: Bundle, session: Session) -> None:
+        self.bundle = bundle
+        self.session = session
+        spec = bundle.card.model
+        self._spec = spec
+        self._letterbox = Letterbox(spec.input)
+        self._thresholds = np.array([cue.min_confidence for cue in bundle.card.cues], np.float32)
+        self._person = bundle.cue_names.index(PERSON) if PERSON in bundle.cue_names else None
+
+    @property
+    def cue_names(self) -> tuple[str, ...]:
+        """The model's cues in index order."""
+        return self.bundle.cue_names
+
+    def detect(self, image: Image) -> Detections:
+        """What is in the picture (BGR uint8 (H, W, 3)), best first, above each cue's threshold.
+
+        People fainter than their cue's threshold come as `Detections.faint_people_xyxy`, for blurring only.
+
+        Raises:
+            InputError: the picture is not BGR uint8, or is empty.
+            BundleError: the network gives numbers that are none: a broken backend must not look like an empty street.
+        """
+        nchw, fit = self._letterbox(image)
+        output = self.session.run(nchw)
+        found = self._find(output)
+        return Detections(
+            fit.to_source(found.xyxy), found.confidence, found.cue, self.cue_names, self._faint_people(output, fit)
+        )
+
+    def _find(self, output: NDArray[np.float32]) -> Candidates:
+        if self._spec.output.layout == "nms_free":
+            return _first(decode_nms_free(output, self._thresholds), self._spec.max_detections)
+        return suppress(decode_raw(output, self._thresholds), self._spec.nms_iou, self._spec.max_detections)
+
+    def _faint_people(self, output: NDArray[np.float32], fit: Fit) -> NDArray[np.float32]:
+        if self._person is None or self._thresholds[self._person] <= PRIVACY_FLOOR:
+            return np.zeros((0, 4), np.float32)
+        if self._spec.output.layout == "nms_free":
+            floors = np.full(len(self._thresholds), 2.0, np.float32)
+            floors[self._person] = PRIVACY_FLOOR
+            people = decode_nms_free(output, floors)
+        else:
+            people = decode_cue(output, self._person, PRIVACY_FLOOR)
+            people = suppress(people, self._spec.nms_iou, self._spec.max_detections)
+        return fit.to_source(people.xyxy[people.confidence < self._thresholds[self._person]])
+
+
+def open_detector(folder: Path, threads: int = 1, backend: str = "onnxruntime") -> Detector:
+    """Load the bundle in `folder`, start the backend and see it reproduce the golden detections.
+
+    Args:
+        folder: the bundle.
+        threads: the network's whole CPU budget.
+        backend: ``onnxruntime``.
+
+    Raises:
+        BundleError: the bundle is not whole, or the backend does not find in the golden picture what it must.
+        InputError: `backend` is unknown, or `threads` is below 1.
+    """
+    if backend != OnnxSession.backend:
+        raise InputError(f"backend {backend!r} is unknown; give {OnnxSession.backend!r}")
+    if threads < 1:
+        raise InputError(f"threads is {threads}; give 1 or more")
+    bundle = load_bundle(folder)
+    detector = Detector(bundle, OnnxSession(bundle.model, threads=threads))
+    check_golden(detector)
+    return detector
+
+
+def check_golden(detector: Detector) -> None:
+    """See the detector reproduce its bundle's golden detections.
+
+    Raises:
+        BundleError: another number of boxes, or one whose cue, place or confidence is off.
+    """
+    bundle, spec = detector.bundle, detector.bundle.card.golden
+    wanted, found = bundle.golden, detector.detect(bundle.golden_image)
+    where = f"{bundle.dir}: backend {detector.session.backend} on {spec.image}"
+    mend = "this backend must not be used with this bundle; try onnxruntime, or build the bundle again"
+    if len(found) != len(wanted):
+        raise BundleError(f"{where} finds {len(found)} boxes, expected {len(wanted)}: {mend}")
+    fits = (
+        (iou_matrix(wanted.xyxy, found.xyxy) >= spec.iou_min)
+        & (wanted.cue[:, None] == found.cue)
+        & (np.abs(wanted.confidence[:, None] - found.confidence) <= spec.confidence_tolerance)
+    )
+    # Boxes of one cue overlap by nms_iou at most, so at iou_min no two golden boxes can claim the same one.
+    for i in np.flatnonzero(~fits.any(axis=1)).tolist():
+        box = [round(v, 1) for v in wanted.xyxy[i].tolist()]
+        raise BundleError(
+            f"{where} does not find {wanted.names()[i]} at {box} with confidence {wanted.confidence[i]:.3f} "
+            f"(IoU >= {spec.iou_min}, confidence within {spec.confidence_tolerance}): {mend}"
+        )
+
+
+def _first(candidates: Candidates, limit: int) -> Candidates:
+    return candidates.take(np.arange(min(len(candidates), limit)))
