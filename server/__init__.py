@@ -1,0 +1,1 @@
+"""The service: collects sealed reports, merges them into cases, serves reviewers, exports labels."""

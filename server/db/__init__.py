@@ -1,0 +1,1 @@
+"""Tables, the engine that keeps them durable, and the migrations shipped with the package."""

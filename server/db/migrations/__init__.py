@@ -1,0 +1,1 @@
+"""Alembic migrations; `server.db.migrate.upgrade` brings a database to the newest one."""

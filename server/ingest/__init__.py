@@ -1,0 +1,1 @@
+"""What devices send: sealed reports, and the evidence files that the reports declare."""

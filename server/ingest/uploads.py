@@ -1,0 +1,264 @@
+"""Evidence uploads that survive a kill of the service at any byte.
+
+The order is everything. Bytes are appended under a lock and fsynced *before* the new offset is committed, so an offset
+is never promised that the disk does not hold; bytes that a kill left beyond the recorded offset are cut off at the next
+append. The last piece is not recorded as an offset at all: the whole file is hashed, moved to the evidence store and
+fsynced there, and only then one transaction says "stored". A client that asks after a kill is told the truth and sends
+the last piece again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from server.db.engine import Database
+from server.db.tables import Evidence, EvidenceState, Report, Upload
+from server.errors import Conflict, Forbidden, Gone, NotFound, Refused, TooMany, UploadBroken
+from server.ingest.media import sniff
+from server.settings import Limits
+from server.storage import EvidenceStore, fsync_path, make_folder
+
+_COPY_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class UploadState:
+    """An upload as its device may know it. ``0 <= offset_bytes <= length_bytes``, equal once stored."""
+
+    id: str
+    sha256: str
+    offset_bytes: int
+    length_bytes: int
+    expires_at: datetime
+
+    @property
+    def complete(self) -> bool:
+        """The file is stored and its hash is right."""
+        return self.offset_bytes == self.length_bytes
+
+
+class UploadStore:
+    """Uploads under way. Thread-safe; the folder belongs to one process."""
+
+    def __init__(
+        self, folder: Path, database: Database, evidence: EvidenceStore, *, limits: Limits, life: timedelta
+    ) -> None:
+        self._folder = folder
+        self._database = database
+        self._evidence = evidence
+        self._limits = limits
+        self._life = life
+        self._locks: dict[str, threading.Lock] = {}
+        self._locks_guard = threading.Lock()
+        make_folder(folder)
+
+    def begin(self, device_id: str, sha256: str, length_bytes: int, *, now: datetime) -> tuple[UploadState, bool]:
+        """Begins the upload of a file that one of the device's reports declares, or finds the one begun before.
+
+        Returns:
+            The upload, and whether it is new. One whose file is already stored is complete.
+
+        Raises:
+            Forbidden: no report of this device declares the file.
+            Refused: the report declares another size.
+            TooMany: the device has too many unfinished uploads.
+        """
+        self.expire(now)
+        with self._database.write() as session:
+            declared = _declared(session, device_id, sha256)
+            if not declared:
+                raise Forbidden(f"no report of this device declares evidence {sha256}: send the report first")
+            sizes = {item.size_bytes for item in declared}
+            if length_bytes not in sizes:
+                raise Refused(
+                    f"the report declares {min(sizes)} bytes for evidence {sha256}, Upload-Length says {length_bytes}",
+                    slug="wrong-length",
+                )
+            known = session.scalar(select(Upload).where(Upload.device_id == device_id, Upload.sha256 == sha256))
+            if known is not None:
+                return _state(known), False
+            self._check_allowance(session, device_id)
+            stored = all(item.state is EvidenceState.STORED for item in declared)
+            upload = Upload(
+                id=secrets.token_hex(16),
+                device_id=device_id,
+                sha256=sha256,
+                length_bytes=length_bytes,
+                offset_bytes=length_bytes if stored else 0,
+                created_at=now,
+                expires_at=now + self._life,
+            )
+            session.add(upload)
+            if not stored:
+                self._part(upload.id).touch(mode=0o600)
+                fsync_path(self._folder)
+            return _state(upload), not stored
+
+    def find(self, device_id: str, upload_id: str, *, now: datetime) -> UploadState:
+        """The upload as the disk really has it.
+
+        Raises:
+            NotFound: no such upload of this device.
+            Gone: it expired: begin anew.
+        """
+        with self._database.read() as session:
+            return _state(_own(session, device_id, upload_id, now))
+
+    def append(self, device_id: str, upload_id: str, at_offset: int, data: bytes, *, now: datetime) -> UploadState:
+        """Adds bytes; the state returned is on the disk for good.
+
+        Raises:
+            NotFound, Gone: see `find`.
+            Conflict: the upload is at another offset; nothing was changed.
+            Refused: more bytes than were declared; nothing was changed.
+            UploadBroken: the file is finished and is not what was declared; the upload was discarded.
+            OSError: the disk is full; the promised offset still stands.
+        """
+        with self._locked(upload_id):
+            with self._database.read() as session:
+                state = _state(_own(session, device_id, upload_id, now))
+            if at_offset != state.offset_bytes:
+                raise Conflict(
+                    f"the upload is at offset {state.offset_bytes}, not {at_offset}",
+                    slug="wrong-offset",
+                    extra={"offset": state.offset_bytes},
+                )
+            new_offset = at_offset + len(data)
+            if new_offset > state.length_bytes:
+                raise Refused(
+                    f"{new_offset} bytes are more than the {state.length_bytes} declared", slug="too-many-bytes"
+                )
+            if not data:
+                return state
+            self._write(upload_id, at_offset, data)
+            if new_offset == state.length_bytes:
+                self._finish(device_id, state, now)
+            with self._database.write() as session:
+                upload = _own(session, device_id, upload_id, now)
+                upload.offset_bytes = new_offset
+                upload.expires_at = now + self._life
+                if new_offset == state.length_bytes:
+                    for item in _declared(session, device_id, state.sha256):
+                        if item.size_bytes == state.length_bytes:
+                            item.state, item.stored_at = EvidenceState.STORED, now
+                result = _state(upload)
+            if result.complete:
+                self._part(upload_id).unlink(missing_ok=True)
+            return result
+
+    def expire(self, now: datetime) -> int:
+        """Drops uploads that have not moved for their life, and part files nobody knows; returns how many."""
+        with self._database.read() as session:
+            old = list(session.scalars(select(Upload.id).where(Upload.expires_at <= now)))
+        for upload_id in old:
+            with self._locked(upload_id):
+                self._discard(upload_id)
+        return len(old)
+
+    def sweep(self) -> None:
+        """Removes what a kill can leave behind: part files without an upload, or of one that is complete."""
+        with self._database.read() as session:
+            live = set(session.scalars(select(Upload.id).where(Upload.offset_bytes < Upload.length_bytes)))
+        for part in self._folder.glob("*.part"):
+            if part.stem not in live:
+                part.unlink()
+
+    def _write(self, upload_id: str, at_offset: int, data: bytes) -> None:
+        descriptor = os.open(self._part(upload_id), os.O_WRONLY | os.O_CREAT, 0o600)
+        with os.fdopen(descriptor, "wb") as part:
+            size_bytes = os.fstat(part.fileno()).st_size
+            if size_bytes < at_offset:
+                self._discard(upload_id)
+                raise Gone("the bytes sent before are lost: begin the upload anew", slug="upload-lost")
+            part.truncate(at_offset)
+            part.seek(at_offset)
+            part.write(data)
+            part.flush()
+            os.fsync(part.fileno())
+
+    def _finish(self, device_id: str, state: UploadState, now: datetime) -> None:
+        with self._part(state.id).open("rb") as part:
+            digest = hashlib.sha256()
+            while chunk := part.read(_COPY_BYTES):
+                digest.update(chunk)
+            media = sniff(part)
+        if digest.hexdigest() != state.sha256:
+            self._discard(state.id)
+            raise UploadBroken(
+                f"the bytes hash to {digest.hexdigest()}, declared was {state.sha256}: the upload was discarded",
+                slug="wrong-hash",
+            )
+        with self._database.read() as session:
+            declared = _declared(session, device_id, state.sha256)
+        for item in declared:
+            if media is None or media.media_type != item.media_type:
+                found = media.media_type if media else "no JPEG, PNG or MP4"
+                self._discard(state.id)
+                raise UploadBroken(f"the report says {item.media_type}, the bytes say {found}", slug="wrong-media")
+            if media.width_px is not None and (media.width_px, media.height_px) != (item.width_px, item.height_px):
+                self._discard(state.id)
+                raise UploadBroken(
+                    f"the report says {item.width_px} x {item.height_px} px, "
+                    f"the picture says {media.width_px} x {media.height_px}",
+                    slug="wrong-size",
+                )
+        self._evidence.put(state.sha256, self._part(state.id))
+
+    def _discard(self, upload_id: str) -> None:
+        with self._database.write() as session:
+            upload = session.get(Upload, upload_id)
+            if upload is not None:
+                session.delete(upload)
+        self._part(upload_id).unlink(missing_ok=True)
+
+    def _check_allowance(self, session: Session, device_id: str) -> None:
+        unfinished = session.scalar(
+            select(func.count())
+            .select_from(Upload)
+            .where(Upload.device_id == device_id, Upload.offset_bytes < Upload.length_bytes)
+        )
+        if (unfinished or 0) >= self._limits.uploads_per_device:
+            raise TooMany(f"this device has {unfinished} unfinished uploads: finish them first", retry_after_s=60)
+
+    def _part(self, upload_id: str) -> Path:
+        return self._folder / f"{upload_id}.part"
+
+    @contextmanager
+    def _locked(self, upload_id: str) -> Iterator[None]:
+        with self._locks_guard:
+            lock = self._locks.setdefault(upload_id, threading.Lock())
+        with lock:
+            yield
+        with self._locks_guard:
+            if not lock.locked():
+                self._locks.pop(upload_id, None)
+
+
+def _declared(session: Session, device_id: str, sha256: str) -> list[Evidence]:
+    return list(
+        session.scalars(select(Evidence).join(Report).where(Report.device_id == device_id, Evidence.sha256 == sha256))
+    )
+
+
+def _own(session: Session, device_id: str, upload_id: str, now: datetime) -> Upload:
+    upload = session.get(Upload, upload_id)
+    if upload is None or upload.device_id != device_id:
+        raise NotFound(f"there is no upload {upload_id[:64]} of this device")
+    if upload.expires_at <= now:
+        raise Gone("the upload did not move for too long: begin it anew")
+    return upload
+
+
+def _state(upload: Upload) -> UploadState:
+    return UploadState(upload.id, upload.sha256, upload.offset_bytes, upload.length_bytes, upload.expires_at)

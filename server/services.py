@@ -1,0 +1,31 @@
+"""What a running service holds, handed to every route."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fastapi import Request
+
+from server.db.engine import Database
+from server.ingest.uploads import UploadStore
+from server.security.rate_limit import RateLimit
+from server.settings import Settings
+from server.storage import EvidenceStore
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of one service. Routes and pages call them; they know nothing of HTTP."""
+
+    settings: Settings
+    database: Database
+    evidence: EvidenceStore
+    uploads: UploadStore
+    sign_in_limit: RateLimit = field(default_factory=RateLimit)
+    enrol_limit: RateLimit = field(default_factory=RateLimit)
+
+
+def services(request: Request) -> Services:
+    """The services of the app that got this request."""
+    found: Services = request.app.state.services
+    return found
