@@ -102,8 +102,11 @@ def suppress(candidates: Candidates, iou_max: float, limit: int) -> Candidates:
 
 def _corners(xywh: NDArray[np.float32]) -> NDArray[np.float32]:
     """(N, 4) centre and size as corners."""
+    xyxy = np.empty_like(xywh)
     half = xywh[:, 2:] * np.float32(0.5)
-    return np.concatenate((xywh[:, :2] - half, xywh[:, :2] + half), axis=1)
+    xyxy[:, :2] = xywh[:, :2] - half
+    xyxy[:, 2:] = xywh[:, :2] + half
+    return xyxy
 
 
 def _ranked(xyxy: NDArray[np.float32], confidence: NDArray[np.float32], cue: NDArray[np.int64]) -> Candidates:
