@@ -271,11 +271,12 @@ class _LogReader:
                 try:
                     message = NMEAReader.parse(sentence.rstrip() + b"\r\n")
                 except (NMEAParseError, NMEAMessageError, NMEATypeError, ValueError):
+                    message = None
+                if message is None:  # also for a sentence cut off before its checksum
                     self.tally["bad_checksum"] += 1
                     continue
-                if message is not None:
-                    self.sentences += 1
-                    yield message
+                self.sentences += 1
+                yield message
 
     def _utc(self, epoch: _Epoch) -> datetime | None:
         stamped = getattr(epoch.rmc, "date", None)
