@@ -174,6 +174,8 @@ class FileJob:
 
     sha256: str
     path: Path
+    report_id: uuid.UUID
+    """One of the reports that name it."""
     size_bytes: int
     upload_url: str | None
     offset_hint_bytes: int
@@ -363,17 +365,17 @@ class Outbox:
     def next_file(self) -> FileJob | None:
         """The next evidence file to upload now: stills before clips, and only of reports the server has."""
         row = self._one(
-            "SELECT sha256, suffix, size_bytes, upload_url, offset_hint_bytes, mismatches, attempts FROM files"
+            "SELECT sha256, suffix, (SELECT report_id FROM report_files JOIN reports USING (report_id)"
+            "   WHERE report_files.sha256 = files.sha256 AND reports.state = 'sent' LIMIT 1) AS of_report,"
+            " size_bytes, upload_url, offset_hint_bytes, mismatches, attempts FROM files"
             " WHERE state = 'queued' AND NOT dropped AND (next_attempt_at <= ?1 OR next_attempt_at > ?1 + ?2)"
-            " AND EXISTS (SELECT 1 FROM report_files JOIN reports USING (report_id)"
-            "   WHERE report_files.sha256 = files.sha256 AND reports.state = 'sent')"
-            " ORDER BY suffix = '.mp4', rowid LIMIT 1",
+            " AND of_report IS NOT NULL ORDER BY suffix = '.mp4', rowid LIMIT 1",
             time.time(),
             _WAIT_MAX_S,
         )
         if row is None:
             return None
-        return FileJob(row[0], self._path(row[0], row[1]), *row[2:])
+        return FileJob(row[0], self._path(row[0], row[1]), uuid.UUID(row[2]), *row[3:])
 
     def next_unconfirmed(self) -> ReportJob | None:
         """The oldest report that is wholly sent and waits for the server's word."""
@@ -435,11 +437,12 @@ class Outbox:
             sha256,
         )
 
-    def defer_file(self, sha256: str, error: str, wait_s: float, offset_bytes: int) -> None:
-        """Try this file again after a wait, from about `offset_bytes`."""
+    def defer_file(self, sha256: str, error: str, wait_s: float, offset_bytes: int, *, progressed: bool) -> None:
+        """Try this file again after a wait, from about `offset_bytes`; one that `progressed` starts counting anew."""
         self._run(
-            "UPDATE files SET attempts = attempts + 1, next_attempt_at = ?, last_error = ?, offset_hint_bytes = ?"
-            " WHERE sha256 = ?",
+            "UPDATE files SET attempts = CASE WHEN ? THEN 0 ELSE attempts + 1 END, next_attempt_at = ?,"
+            " last_error = ?, offset_hint_bytes = ? WHERE sha256 = ?",
+            progressed,
             time.time() + min(wait_s, _WAIT_MAX_S),
             error,
             offset_bytes,
