@@ -1,0 +1,51 @@
+"""`kerbwatch site`: check and draw a site folder. 辖区"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from detector.errors import InputError
+from detector.site import check_site, load_site
+
+app = typer.Typer(no_args_is_help=True)
+
+Folder = Annotated[Path, typer.Argument(help="The site folder: site.yaml, zones/, rules/, cameras.yaml, permits.yaml.")]
+
+
+@app.command()
+def check(folder: Folder) -> None:
+    """Name file, feature and field of everything wrong: 检查辖区文件夹.
+
+    Exit code 0 when the folder can be used, 2 when something is wrong.
+    """
+    console = Console(soft_wrap=True)
+    problems = check_site(folder)
+    for problem in problems:
+        console.print(f"[red]✗[/] {escape(str(problem))}", highlight=False)
+    if problems:
+        raise InputError(f"{folder} 有 {len(problems)} 处问题 · has {len(problems)} problem(s), listed above")
+    site = load_site(folder)
+    console.print(
+        f"[green]✓[/] {escape(site.name.both())}: {len(site.zones)} 个区域 · zones, {len(site.permits)} 个许可 · "
+        f"permits, {len(site.cameras)} 个摄像头 · cameras, {len(site.rules)} 条规则 · rules",
+        highlight=False,
+    )
+    if site.synthetic_positions:
+        console.print("  虚拟位置 · synthetic positions: every report and page will say so")
+
+
+@app.command("map")
+def draw_map(
+    folder: Folder,
+    out: Annotated[Path, typer.Option(help="The picture to write; open it in any browser.")] = Path("site-map.svg"),
+) -> None:
+    """Draw zones, permits and cameras: 绘制辖区图."""
+    from detector.site.draw import draw_site_map
+
+    draw_site_map(load_site(folder), out)
+    Console(soft_wrap=True).print(f"[green]✓[/] {escape(str(out))}", highlight=False)
