@@ -1,0 +1,95 @@
+"""What a patrol is asked to do, and the name that makes it the same patrol when it runs again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from detector.errors import InputError
+from detector.geo.camera import ObservedBy
+from edge.sources import Source, Window
+
+
+@dataclass(frozen=True, slots=True)
+class PatrolConfig:
+    """One patrol: what to look at, with what, and where it was.
+
+    Attributes:
+        sources: video files or picture folders, each given once.
+        site: the site folder.
+        model: the bundle folder.
+        camera: id of the site's camera; `None` takes the site's default vehicle, or its only camera.
+        gnss: NMEA log of the vehicle.
+        gnss_offset_s: added to the log's times: positive when the video's clock is ahead of GNSS.
+        start_utc: UTC of each source's first picture, in the order of `sources`; empty believes the containers.
+        interval_s: seconds between the pictures of a folder.
+        window: the part of each source that is looked at.
+        observed_by: overrides what the camera says of itself (a vehicle that stops and stares counts as fixed).
+        threads: the network's CPU budget. With 1 a patrol run again gives the same bits.
+        face_model: YuNet's ONNX file; `None` blurs the heads of person boxes.
+    """
+
+    sources: tuple[str, ...]
+    site: Path
+    model: Path
+    camera: str | None = None
+    gnss: Path | None = None
+    gnss_offset_s: float = 0.0
+    start_utc: tuple[datetime, ...] = ()
+    interval_s: float | None = None
+    window: Window = field(default_factory=Window)
+    observed_by: ObservedBy | None = None
+    threads: int = 1
+    face_model: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not self.sources:
+            raise InputError("a patrol needs at least one --source: a video file or a folder of pictures")
+        if len(set(self.sources)) < len(self.sources):
+            raise InputError("a --source is given twice: name each once")
+        if self.start_utc and len(self.start_utc) != len(self.sources):
+            raise InputError(
+                f"{len(self.start_utc)} --start-utc for {len(self.sources)} sources: give one for each source, in "
+                "their order, or none when the containers tell the time"
+            )
+        if self.gnss_offset_s and self.gnss is None:
+            raise InputError("--gnss-offset-s shifts a GNSS log: give one with --gnss")
+        if self.threads < 1:
+            raise InputError(f"--threads {self.threads} must be 1 or more")
+
+    def start_of(self, index: int) -> datetime | None:
+        """What the user gave as the start of a source."""
+        return self.start_utc[index] if self.start_utc else None
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Hashes of all that decides what a patrol finds."""
+
+    device_id: str
+    sources: tuple[Source, ...]
+    gnss_sha256: str
+    site_sha256: str
+    model_sha256: str
+    camera_id: str
+    observed_by: ObservedBy
+
+
+def patrol_id(config: PatrolConfig, inputs: Inputs) -> str:
+    """Name of the patrol, 32 hex digits: the same inputs and flags give the same name, and so the same hit keys."""
+    parts = [
+        inputs.device_id,
+        [(s.sha256, s.starts_at.isoformat()) for s in inputs.sources],
+        inputs.gnss_sha256,
+        config.gnss_offset_s,
+        inputs.site_sha256,
+        inputs.model_sha256,
+        inputs.camera_id,
+        inputs.observed_by,
+        config.interval_s,
+        [config.window.from_s, config.window.to_s, config.window.every_s],
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
