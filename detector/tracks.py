@@ -44,7 +44,8 @@ class Track:
 
     Attributes:
         track_id: deterministic within a patrol: ``{source}/{scene}/{ordinal}``.
-        ordinal: order of confirmation within the source, from 0: the same input gives the same numbers.
+        ordinal: order of first appearance within the source, from 0: the same input gives the same numbers. Things
+            that were never confirmed leave gaps.
         scene: the scene (between hard cuts) in which it lives; a track never crosses scenes.
         cue: cue with the largest summed confidence.
         observations: in time order, thinned to a bound for long tracks; first and last always kept.
