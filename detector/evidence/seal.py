@@ -129,6 +129,20 @@ def sealed_bytes(sealed: SealedReport) -> bytes:
     return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
+def parse_sealed(data: bytes) -> SealedReport:
+    """Read a sealed report from its bytes; says nothing about its seal.
+
+    Raises:
+        SealError: not a sealed report.
+    """
+    try:
+        return SealedReport.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SealError(f"not a sealed report: {where or 'JSON'}: {first['msg']}") from None
+
+
 def read_sealed(data: bytes) -> SealedReport:
     """Read a sealed report from its bytes and check its seal.
 
@@ -136,12 +150,7 @@ def read_sealed(data: bytes) -> SealedReport:
         SealError: not a report, not written the one canonical way (so that *any* changed byte shows, also one in the
             spacing), or the seal does not hold.
     """
-    try:
-        sealed = SealedReport.model_validate_json(data)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise SealError(f"not a sealed report: {where or 'JSON'}: {first['msg']}") from None
+    sealed = parse_sealed(data)
     check_seal(sealed)
     if sealed_bytes(sealed) != data:
         raise SealError(f"report {sealed.body.report_id}: the bytes were changed outside the sealed values")

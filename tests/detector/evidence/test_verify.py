@@ -1,0 +1,313 @@
+"""`kerbwatch verify` finds every change, and reads hostile archives without harm."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import uuid
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer import Typer
+from typer.testing import CliRunner
+
+from detector.errors import InputError, SealError
+from detector.evidence.cli import verify
+from detector.evidence.seal import DeviceKey, seal, sealed_bytes
+from detector.evidence.verify import Limits, verify_folder
+from edge.folder import ReportFolder
+from edge.outbox import EvidenceFile
+from tests.edge.reports import body, builder, key_of, picture
+
+KEY = DeviceKey.generate()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three reports as a patrol's `--out` writes them; two share a picture."""
+    out = tmp_path_factory.mktemp("made") / "out"
+    with ReportFolder.open(out, KEY) as folder:
+        for ordinal in range(3):
+            pictures = [picture(ordinal), picture(50 + ordinal // 2)]
+            folder.outbox.put(key_of(ordinal), builder(ordinal, KEY.device_id, pictures))
+        assert folder.publish() == 3
+    return out
+
+
+@pytest.fixture
+def case(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "case"))
+
+
+def reports(case: Path) -> list[Path]:
+    return sorted((case / "reports").iterdir())
+
+
+def evidence(case: Path) -> list[Path]:
+    return sorted((case / "evidence").iterdir())
+
+
+def packed(case: Path, target: Path) -> Path:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(case.rglob("*")):
+            if path.is_file() and ".kerbwatch" not in path.parts:
+                archive.write(path, path.relative_to(case).as_posix())
+    return target
+
+
+@pytest.mark.parametrize("form", ["folder", "zip"])
+def test_what_was_not_touched_holds(case: Path, tmp_path: Path, form: str) -> None:
+    result = verify_folder(case if form == "folder" else packed(case, tmp_path / "case.zip"))
+    assert result.ok
+    assert (result.reports, result.files) == (3, 5)
+    assert result.device_ids == (KEY.device_id,)
+
+
+def _change_byte(case: Path) -> str:
+    path = evidence(case)[0]
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    return f"evidence/{path.name}: was changed: its bytes hash to"
+
+
+def _cut(case: Path) -> str:
+    path = evidence(case)[1]
+    path.write_bytes(path.read_bytes()[:-1])
+    return f"evidence/{path.name}: was changed"
+
+
+def _drop_evidence(case: Path) -> str:
+    path = evidence(case)[2]
+    path.unlink()
+    return f"evidence/{path.name}: is missing, a report names it"
+
+
+def _drop_report(case: Path) -> str:
+    reports(case)[0].unlink()
+    return "no report names this file"
+
+
+def _swap_reports(case: Path) -> str:
+    first, second = reports(case)[:2]
+    a, b = first.read_bytes(), second.read_bytes()
+    first.write_bytes(b)
+    second.write_bytes(a)
+    return f"reports/{first.name}: holds report {second.stem}: it was renamed or put in another one's place"
+
+
+def _swap_evidence(case: Path) -> str:
+    first, second = evidence(case)[:2]
+    a, b = first.read_bytes(), second.read_bytes()
+    first.write_bytes(b)
+    second.write_bytes(a)
+    return f"evidence/{first.name}: was changed: its bytes hash to {second.stem}"
+
+
+def _add_evidence(case: Path) -> str:
+    (case / "evidence" / f"{'0' * 64}.jpg").write_bytes(b"x")
+    return "no report names this file"
+
+
+def _add_elsewhere(case: Path) -> str:
+    (case / "readme.txt").write_bytes(b"x")
+    return "readme.txt: does not belong here"
+
+
+def _link(case: Path) -> str:
+    path = evidence(case)[0]
+    path.rename(case.parent / "elsewhere.jpg")
+    path.symlink_to(case.parent / "elsewhere.jpg")
+    return f"evidence/{path.name}: is no plain file"
+
+
+def _edit_report(case: Path) -> str:
+    path = reports(case)[1]
+    path.write_bytes(path.read_bytes().replace(b'"probability":0.93', b'"probability":0.13'))
+    return f"reports/{path.name}: report {path.stem}: the body was changed after sealing"
+
+
+def _empty_report(case: Path) -> str:
+    reports(case)[0].write_bytes(b"")
+    return "not a sealed report"
+
+
+def _huge_report(case: Path) -> str:
+    with reports(case)[0].open("ab") as file:
+        file.truncate(9 * 1024**2)
+    return "is longer than 8388608 bytes"
+
+
+def _same_hit_twice(case: Path) -> str:
+    files = [EvidenceFile.of(picture(0), ".jpg"), EvidenceFile.of(picture(50), ".jpg")]
+    twin = uuid.UUID(int=2**128 - 1)  # sorts last
+    sealed = seal(body(0, twin, KEY.device_id, files), KEY)
+    (case / "reports" / f"{twin}.json").write_bytes(sealed_bytes(sealed))
+    return f"reports/{twin}.json: reports the same hit as reports/"
+
+
+def _nothing_left(case: Path) -> str:
+    shutil.rmtree(case / "reports")
+    shutil.rmtree(case / "evidence")
+    return "there is no report to check"
+
+
+@pytest.mark.parametrize("form", ["folder", "zip"])
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        _change_byte,
+        _cut,
+        _drop_evidence,
+        _drop_report,
+        _swap_reports,
+        _swap_evidence,
+        _add_evidence,
+        _add_elsewhere,
+        _link,
+        _edit_report,
+        _empty_report,
+        _huge_report,
+        _same_hit_twice,
+        _nothing_left,
+    ],
+)
+def test_every_change_is_named(case: Path, tmp_path: Path, tamper: Callable[[Path], str], form: str) -> None:
+    expected = tamper(case)
+    if form == "zip" and tamper is _link:
+        pytest.skip("a link has its own test for archives")
+    result = verify_folder(case if form == "folder" else packed(case, tmp_path / "case.zip"))
+    assert not result.ok
+    assert expected in str(result.breaks[0])
+
+
+def test_all_breaks_are_listed(case: Path) -> None:
+    expected = [_edit_report(case), _change_byte(case), _add_elsewhere(case)]
+    found = [str(one) for one in verify_folder(case).breaks]
+    for message in expected:
+        assert any(message in line for line in found), (message, found)
+
+
+def test_another_devices_seal_is_found_when_the_trusted_keys_are_named(case: Path) -> None:
+    thief = DeviceKey.generate()
+    path = reports(case)[0]
+    ordinal = next(n for n in range(3) if key_of(n).encode() in path.read_bytes())
+    files = [EvidenceFile.of(picture(ordinal), ".jpg"), EvidenceFile.of(picture(50 + ordinal // 2), ".jpg")]
+    forged = seal(body(ordinal, uuid.UUID(path.stem), thief.device_id, files), thief)
+    path.write_bytes(sealed_bytes(forged))
+    assert verify_folder(case).ok  # a whole report, by a device of its own
+    assert set(verify_folder(case).device_ids) == {KEY.device_id, thief.device_id}
+    for trusted in (KEY.public_key, KEY.device_id, KEY.device_id.upper()):
+        result = verify_folder(case, trusted_keys=[trusted])
+        assert f"sealed by device {thief.device_id}, whose key is not among the trusted" in str(result.breaks[0])
+    assert verify_folder(case, trusted_keys=[KEY.public_key, thief.public_key]).ok
+    assert not verify_folder(case, trusted_keys=[]).ok
+
+
+# -- hostile archives --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["../evil.json", "/etc/evil", "reports/../../evil.json", "reports\\evil.json", "a//b"])
+def test_names_that_lead_out_are_not_read(case: Path, tmp_path: Path, name: str) -> None:
+    path = packed(case, tmp_path / "case.zip")
+    with zipfile.ZipFile(path, "a") as archive:
+        entry = zipfile.ZipInfo("x")
+        entry.filename = name
+        archive.writestr(entry, b"evil")
+    result = verify_folder(path)
+    assert [(one.path, one.what) for one in result.breaks] == [(name, "its name leads out of the archive")]
+    assert not (tmp_path / "evil.json").exists()
+
+
+def test_a_link_inside_an_archive_is_not_followed(case: Path, tmp_path: Path) -> None:
+    path = packed(case, tmp_path / "case.zip")
+    with zipfile.ZipFile(path, "a") as archive:
+        entry = zipfile.ZipInfo("evidence/link.jpg")
+        entry.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(entry, "/etc/passwd")
+    assert str(verify_folder(path).breaks[0]) == "evidence/link.jpg: is no plain file"
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_an_entry_twice_is_named(case: Path, tmp_path: Path) -> None:
+    path = packed(case, tmp_path / "case.zip")
+    name = f"reports/{reports(case)[0].name}"
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(name, reports(case)[0].read_bytes())
+    assert str(verify_folder(path).breaks[0]) == f"{name}: is there twice"
+
+
+def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("reports/a.json", bytes(50 * 1024**2))
+    result = verify_folder(path)
+    assert "is longer than" in str(result.breaks[0])
+    with pytest.raises(InputError, match="unpacks to more than 1000000 bytes"):
+        verify_folder(path, limits=Limits(total_bytes_max=1_000_000))
+
+
+def test_too_many_files(case: Path) -> None:
+    with pytest.raises(InputError, match="holds 8 files; at most 7 are checked"):
+        verify_folder(case, limits=Limits(files_max=7))
+
+
+def test_damage_inside_an_archive_is_named(case: Path, tmp_path: Path) -> None:
+    path = packed(case, tmp_path / "case.zip")
+    with zipfile.ZipFile(path) as archive:
+        entry = archive.getinfo(f"evidence/{evidence(case)[0].name}")
+    data = bytearray(path.read_bytes())
+    data[entry.header_offset + 30 + len(entry.filename) + 200] ^= 0xFF
+    path.write_bytes(data)
+    (found,) = verify_folder(path).breaks
+    assert found.path == entry.filename
+    assert "the archive is damaged here" in found.what
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not really", b"hello" * 100])
+def test_what_is_no_archive(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "case.zip"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"case\.zip is no folder and no readable \.zip"):
+        verify_folder(path)
+
+
+def test_what_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"there is no folder or .zip {re.escape(str(tmp_path))}/nothing"):
+        verify_folder(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("values", [(0, 1, 1), (1, 0, 1), (1, 1, -1)])
+def test_limits_must_make_sense(values: tuple[int, int, int]) -> None:
+    with pytest.raises(InputError, match="limits must be above 0"):
+        Limits(*values)
+
+
+def test_an_unreadable_file_is_named(case: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root reads everything")
+    evidence(case)[0].chmod(0)
+    assert "cannot be read" in str(verify_folder(case).breaks[0])
+
+
+# -- the command -------------------------------------------------------------------------------------------------------
+
+
+def test_the_command(case: Path) -> None:
+    app = Typer()
+    app.command()(verify)
+    good = CliRunner().invoke(app, [str(case)])
+    assert good.exit_code == 0
+    assert "3 份报告 · reports, 5 个证据文件 · files" in good.output
+    assert KEY.device_id in good.output
+    first, second = _change_byte(case), _add_elsewhere(case)
+    bad = CliRunner().invoke(app, [str(case)])
+    assert isinstance(bad.exception, SealError)
+    assert bad.exception.exit_code == 2
+    assert f"not as sealed: {first}" in str(bad.exception)
+    assert "(and 1 more)" in str(bad.exception)
+    assert second in bad.output
