@@ -29,7 +29,7 @@ from detector.vocabulary import Kind, Outcome
 
 WALL_FRAME = 210
 """A riderless bicycle leaning against a wall."""
-WALL_BICYCLE = (196.0, 61.0, 430.0, 262.0)
+WALL_BICYCLE = (262.0, 14.0, 560.0, 232.0)
 CORNER_FRAME = 120
 """A parked motorcycle beside a stopped cyclist."""
 SEEN_AT = datetime(2026, 5, 17, 0, 10, tzinfo=UTC)
@@ -151,7 +151,9 @@ def report(key: DeviceKey, scene: Scene) -> Sent:
         place=_place(scene),
         fix=None,
         evidence=evidence,
-        versions=Versions(software="kerbwatch 0.1.0", model_name="street-n", model_sha256="cd" * 32, site_sha256="ef" * 32),
+        versions=Versions(
+            software="kerbwatch 0.1.0", model_name="street-n", model_sha256="cd" * 32, site_sha256="ef" * 32
+        ),
     )
     return Sent(seal(body, key), {full.sha256: full.data, part.sha256: part.data})
 

@@ -1,0 +1,1 @@
+"""What people decided, as a data set that training can use."""
