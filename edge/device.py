@@ -124,14 +124,16 @@ def _from_pem(path: Path, data: bytes) -> DeviceKey:
 def _read_private(path: Path) -> bytes:
     """Read a file that must belong to its owner alone; a link is refused, for it may point anywhere."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
-    with open(fd, "rb") as file:  # noqa: PTH123 (a descriptor, not a path)
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             raise InputError(f"{path} is not a plain file")
         if status.st_mode & 0o077:
             mode = stat.S_IMODE(status.st_mode)
             raise InputError(f"{path} can be read by others (mode {mode:04o}): run chmod 600 {path}")
-        return file.read(_SIZE_MAX_BYTES)
+        return os.read(fd, _SIZE_MAX_BYTES)
+    finally:
+        os.close(fd)
