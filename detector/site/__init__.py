@@ -1,0 +1,9 @@
+"""The site folder: a city's map, hours, permits, rules and cameras.
+
+Public: `load_site`, `check_site`, `draw_site_map`, `Site`, `SiteProblem`.
+"""
+
+from detector.site.load import check_site, load_site
+from detector.site.model import Site, SiteProblem
+
+__all__ = ["Site", "SiteProblem", "check_site", "load_site"]

@@ -1,0 +1,333 @@
+"""Reading a site folder: everything is checked, and everything wrong is named."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+import shapely
+from shapely import Polygon
+from shapely.geometry.base import BaseGeometry
+
+from detector.errors import InputError, SiteError
+from detector.geo.camera import Camera, VehicleCamera
+from detector.geo.crs import refuse_crs
+from detector.geo.plane import LocalPlane
+from detector.geo.zones import Permit, Zone, ZoneIndex, ZoneKind
+from detector.site.cameras import build_camera
+from detector.site.geojson import Bbox, check_point, read_validity, read_zones
+from detector.site.model import Site, SiteProblem
+from detector.site.problems import Problems, as_mapping, read_yaml
+from detector.site.rulebook import Rule, RuleIn, default_rules, overlay
+from detector.site.schema import CamerasIn, FixedCameraIn, PermitIn, PermitsIn, SiteIn, VehicleCameraIn
+from detector.vocabulary import Kind, Text
+
+SITE, CAMERAS, PERMITS = "site.yaml", "cameras.yaml", "permits.yaml"
+
+
+def load_site(folder: Path) -> Site:
+    """The site in a folder.
+
+    Raises:
+        SiteError: anything is wrong; the message is the first problem, and how many more there are. `check_site`
+            lists them all.
+    """
+    problems = Problems()
+    site = _read(folder, problems)
+    if problems.found or site is None:
+        first = problems.found[0]
+        more = f" (and {len(problems.found) - 1} more: kerbwatch site check)" if len(problems.found) > 1 else ""
+        raise SiteError(first.message + more, file=first.file, feature=first.feature, field=first.field)
+    return site
+
+
+def check_site(folder: Path) -> list[SiteProblem]:
+    """Everything wrong in a site folder, file by file; an empty list when it can be used."""
+    problems = Problems()
+    _read(folder, problems)
+    return problems.found
+
+
+def _read(folder: Path, problems: Problems) -> Site | None:
+    if not folder.is_dir():
+        problems.add(str(folder), "is no folder; give the site folder that holds site.yaml")
+        return None
+    files = _site_files(folder, problems)
+    head = _read_head(folder, problems)
+    bbox = head.bbox if head else None
+    zones = _read_all_zones(folder, files, bbox, problems)
+    permits = _read_permits(folder, {zone.zone_id for zone in zones}, bbox, problems)
+    zones += _filed_sign_zones(permits, {zone.zone_id for zone in zones}, problems)
+    cameras, names = _read_cameras(folder, head, problems)
+    rules = _read_rules(folder, files, problems)
+    if head is None:
+        return None
+    timezone = _timezone(head.timezone, problems)
+    vehicle = _default_vehicle(head.default_vehicle_camera, cameras, problems)
+    patrol_area = _patrol_area(head, problems)
+    if timezone is None or problems.found:
+        return None
+    permits_of: dict[str, list[Permit]] = defaultdict(list)
+    for permit in permits:
+        if permit.zone_id is not None:
+            permits_of[permit.zone_id].append(permit)
+    return Site(
+        name=head.name.text(),
+        timezone=timezone,
+        bbox=head.bbox,
+        patrol_area=patrol_area,
+        zones=ZoneIndex.build(zones),
+        permits=tuple(permits),
+        permits_of={zone_id: tuple(bound) for zone_id, bound in permits_of.items()},
+        rules=rules,
+        cameras=cameras,
+        camera_names=names,
+        default_vehicle=vehicle,
+        holidays=frozenset(head.holidays),
+        synthetic_positions=head.synthetic_positions,
+        sha256=_folder_sha256(folder, files),
+    )
+
+
+def _site_files(folder: Path, problems: Problems) -> list[str]:
+    """Names of the files that make the site; YAML or GeoJSON anywhere else would be ignored in silence, so: named."""
+    used: list[str] = []
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if not path.is_file() or path.suffix.lower() not in (".yaml", ".yml", ".geojson", ".json"):
+            continue
+        top = name in (SITE, CAMERAS, PERMITS)
+        zone = name.count("/") == 1 and name.startswith("zones/") and path.suffix == ".geojson"
+        rule = name.count("/") == 1 and name.startswith("rules/") and path.suffix == ".yaml"
+        if top or zone or rule:
+            used.append(name)
+        else:
+            problems.add(
+                name,
+                "is not part of a site and would be ignored; expected are site.yaml, cameras.yaml, permits.yaml, "
+                "zones/*.geojson and rules/*.yaml",
+            )
+    return used
+
+
+def _folder_sha256(folder: Path, files: Iterable[str]) -> str:
+    """SHA-256 over the sorted names and the bytes of the site's files: the same folder, the same hash anywhere."""
+    total = hashlib.sha256()
+    for name in sorted(files):
+        total.update(name.encode() + b"\0" + hashlib.sha256((folder / name).read_bytes()).digest())
+    return total.hexdigest()
+
+
+def _read_head(folder: Path, problems: Problems) -> SiteIn | None:
+    if not (folder / SITE).is_file():
+        problems.add(SITE, "is missing; a site folder needs it (docs/site-folder.md)")
+        return None
+    raw = read_yaml(folder / SITE, SITE, problems)
+    head = problems.read(SiteIn, raw, SITE) if raw is not None else None
+    if head is None:
+        return None
+    refused = refuse_crs(head.crs)
+    if refused:
+        problems.add(SITE, refused, field="crs")
+    return head
+
+
+def _timezone(name: str, problems: Problems) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        near = difflib.get_close_matches(name, sorted(available_timezones()), n=3, cutoff=0.5)
+        hint = f"; near: {', '.join(near)}" if near else ""
+        problems.add(SITE, f"{name!r} is no IANA time zone{hint}; China is Asia/Shanghai", field="timezone")
+        return None
+
+
+def _patrol_area(head: SiteIn, problems: Problems) -> BaseGeometry | None:
+    if head.patrol_area is None:
+        return None
+    if len(head.patrol_area) < 3:
+        problems.add(SITE, f"has {len(head.patrol_area)} corners; an area needs at least 3", field="patrol_area")
+        return None
+    area = Polygon(head.patrol_area)
+    if not shapely.is_valid(area):
+        problems.add(SITE, f"crosses itself: {shapely.is_valid_reason(area)}", field="patrol_area")
+        return None
+    for lon, lat in head.patrol_area:
+        misplaced = check_point(lon, lat, head.bbox)
+        if misplaced:
+            problems.add(SITE, misplaced, field="patrol_area")
+            return None
+    return area
+
+
+def _read_all_zones(folder: Path, files: list[str], bbox: Bbox | None, problems: Problems) -> list[Zone]:
+    names = [name for name in files if name.startswith("zones/")]
+    if not names:
+        problems.add("zones", "holds no *.geojson file; without zones nothing can be judged")
+    zones: list[Zone] = []
+    first_file: dict[str, str] = {}
+    for name in names:
+        for zone in read_zones(folder / name, name, bbox, problems):
+            if zone.zone_id in first_file:
+                problems.add(
+                    name,
+                    f"{zone.zone_id!r} is used twice, first in {first_file[zone.zone_id]}; give each zone its own id",
+                    feature=zone.zone_id,
+                    field="properties.id",
+                )
+                continue
+            first_file[zone.zone_id] = name
+            zones.append(zone)
+    return zones
+
+
+def _label(raw: object, index: int) -> str:
+    entry = as_mapping(raw)
+    named = entry.get("id") if entry else None
+    return named if isinstance(named, str) and named else str(index)
+
+
+def _read_permits(folder: Path, zone_ids: set[str], bbox: Bbox | None, problems: Problems) -> list[Permit]:
+    if not (folder / PERMITS).is_file():
+        return []
+    raw = read_yaml(folder / PERMITS, PERMITS, problems)
+    listed = problems.read(PermitsIn, raw, PERMITS) if raw is not None else None
+    permits: list[Permit] = []
+    seen: set[str] = set()
+    for index, entry in enumerate(listed.permits if listed else ()):
+        label = _label(entry, index)
+        read = problems.read(PermitIn, entry, PERMITS, feature=label)
+        if read is None:
+            continue
+        if read.id in seen:
+            problems.add(PERMITS, f"{read.id!r} is used twice; give each permit its own id", feature=label, field="id")
+            continue
+        seen.add(read.id)
+        permit = _permit(read, label, zone_ids, bbox, problems)
+        if permit is not None:
+            permits.append(permit)
+    return permits
+
+
+def _permit(read: PermitIn, label: str, zone_ids: set[str], bbox: Bbox | None, problems: Problems) -> Permit | None:
+    if read.zone is not None and read.zone not in zone_ids:
+        near = difflib.get_close_matches(read.zone, sorted(zone_ids), n=3)
+        hint = f"; near: {', '.join(near)}" if near else ""
+        problems.add(
+            PERMITS, f"names zone {read.zone!r}, which no zones/*.geojson has{hint}", feature=label, field="zone"
+        )
+        return None
+    if read.point is not None:
+        misplaced = check_point(*read.point, bbox)
+        if misplaced:
+            problems.add(PERMITS, misplaced, feature=label, field="point")
+            return None
+    validity = read_validity(read, PERMITS, label, "", problems)
+    if validity is None:
+        return None
+    return Permit(read.id, read.kind, read.holder, read.zone, read.point, read.radius_m, validity)
+
+
+def _filed_sign_zones(permits: list[Permit], zone_ids: set[str], problems: Problems) -> list[Zone]:
+    """A sign filed at a point becomes a round zone of the sign registry, so that one question answers both."""
+    zones: list[Zone] = []
+    for permit in permits:
+        if permit.point is None:
+            continue
+        if permit.permit_id in zone_ids:
+            message = f"{permit.permit_id!r} is already the id of a zone; give the filed sign another"
+            problems.add(PERMITS, message, feature=permit.permit_id, field="id")
+            continue
+        plane = LocalPlane(*permit.point)
+        disc = Polygon(plane.lon_lat_deg(shapely.get_coordinates(shapely.Point(0, 0).buffer(permit.radius_m))))
+        name = Text(zh=permit.holder, en=permit.holder)
+        zones.append(Zone(permit.permit_id, ZoneKind.SIGN_REGISTRY, name, disc, permit.validity))
+    return zones
+
+
+def _read_cameras(folder: Path, head: SiteIn | None, problems: Problems) -> tuple[dict[str, Camera], dict[str, Text]]:
+    cameras: dict[str, Camera] = {}
+    names: dict[str, Text] = {}
+    if not (folder / CAMERAS).is_file():
+        return cameras, names
+    raw = read_yaml(folder / CAMERAS, CAMERAS, problems)
+    listed = problems.read(CamerasIn, raw, CAMERAS) if raw is not None else None
+    for index, entry in enumerate(listed.cameras if listed else ()):
+        label = _label(entry, index)
+        read = _read_camera(entry, label, problems)
+        if read is None:
+            continue
+        if read.id in cameras:
+            problems.add(CAMERAS, f"{read.id!r} is used twice; give each camera its own id", feature=label, field="id")
+            continue
+        if isinstance(read, FixedCameraIn):
+            misplaced = check_point(read.lon_deg, read.lat_deg, head.bbox if head else None)
+            if misplaced:
+                problems.add(CAMERAS, misplaced, feature=label, field="lon_deg")
+                continue
+        try:
+            camera = build_camera(read, synthetic=bool(head and head.synthetic_positions))
+        except InputError as error:
+            field = "ground_points" if isinstance(read, FixedCameraIn) and read.ground_points is not None else "lens"
+            problems.add(CAMERAS, str(error), feature=label, field=field)
+            continue
+        cameras[read.id] = camera
+        names[read.id] = read.name.text()
+    return cameras, names
+
+
+def _read_camera(entry: object, label: str, problems: Problems) -> FixedCameraIn | VehicleCameraIn | None:
+    models: dict[Literal["fixed", "vehicle"], type[FixedCameraIn] | type[VehicleCameraIn]] = {
+        "fixed": FixedCameraIn,
+        "vehicle": VehicleCameraIn,
+    }
+    mapping = as_mapping(entry) or {}
+    given = mapping.get("type")
+    if given not in ("fixed", "vehicle"):
+        problems.add(CAMERAS, f"{given!r} is no camera type; write fixed or vehicle", feature=label, field="type")
+        return None
+    return problems.read(models[given], mapping, CAMERAS, feature=label)
+
+
+def _default_vehicle(name: str | None, cameras: dict[str, Camera], problems: Problems) -> VehicleCamera | None:
+    if name is None:
+        return None
+    camera = cameras.get(name)
+    if not isinstance(camera, VehicleCamera):
+        known = ", ".join(sorted(key for key, value in cameras.items() if isinstance(value, VehicleCamera))) or "none"
+        message = f"{name!r} is no vehicle camera of cameras.yaml; those are: {known}"
+        problems.add(SITE, message, field="default_vehicle_camera")
+        return None
+    return camera
+
+
+def _read_rules(folder: Path, files: list[str], problems: Problems) -> dict[Kind, Rule]:
+    """The shipped rules, each with the city's file for its kind laid over it."""
+    raw: dict[Kind, dict[str, Any]] = default_rules()
+    origin: dict[Kind, str] = {}
+    for name in files:
+        if not name.startswith("rules/"):
+            continue
+        override = read_yaml(folder / name, name, problems)
+        if override is None:
+            continue
+        kind = str(override.get("kind"))
+        if kind not in set(Kind):
+            problems.add(name, f"{kind!r} is no violation kind; known: {', '.join(Kind)}", field="kind")
+            continue
+        if Kind(kind) in origin:
+            problems.add(name, f"{kind!r} has its rule in {origin[Kind(kind)]} already", field="kind")
+            continue
+        origin[Kind(kind)] = name
+        raw[Kind(kind)] = overlay(raw[Kind(kind)], override)
+    rules: dict[Kind, Rule] = {}
+    for kind, entry in raw.items():
+        read = problems.read(RuleIn, entry, origin.get(kind, f"detector/rules/defaults/{kind}.yaml"))
+        if read is not None:
+            rules[kind] = read.rule()
+    return rules

@@ -1,0 +1,95 @@
+"""Gathering everything that is wrong, instead of stopping at the first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from detector.site.model import SiteProblem
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def as_mapping(raw: object) -> dict[str, Any] | None:
+    """A mapping with its keys as text; `None` when `raw` is none."""
+    if not isinstance(raw, Mapping):
+        return None
+    return {str(key): value for key, value in cast("Mapping[object, Any]", raw).items()}
+
+
+class Problems:
+    """The list of problems of one folder."""
+
+    def __init__(self) -> None:
+        self.found: list[SiteProblem] = []
+
+    def add(self, file: str, message: str, *, feature: str | None = None, field: str | None = None) -> None:
+        """Note one problem."""
+        self.found.append(SiteProblem(file, feature, field, message))
+
+    def read(self, model: type[Model], raw: object, file: str, *, feature: str | None = None,
+             prefix: str = "") -> Model | None:  # fmt: skip
+        """Validate `raw`; every error becomes a problem, and the result is `None` when there was one."""
+        try:
+            return model.model_validate(raw)
+        except ValidationError as error:
+            for entry in error.errors(include_url=False):
+                field = ".".join([prefix, *(str(part) for part in entry["loc"])]).strip(".") or None
+                self.add(
+                    file,
+                    _message(
+                        entry["type"], entry["msg"], entry["input"], _fields(model) if len(entry["loc"]) == 1 else ""
+                    ),
+                    feature=feature,
+                    field=field,
+                )
+            return None
+
+
+def _fields(model: type[BaseModel]) -> str:
+    return "; known: " + ", ".join(field.alias or name for name, field in model.model_fields.items())
+
+
+def _message(code: str, text: str, value: object, known: str) -> str:
+    text = text.removeprefix("Value error, ")
+    if code == "missing":
+        return "is missing; add it"
+    if code == "extra_forbidden":
+        return f"is no known field (got {_short(value)}); remove it or mend its spelling{known}"
+    return f"{text} (got {_short(value)})"
+
+
+def _short(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 80 else shown[:77] + "..."
+
+
+def read_text(path: Path, name: str, problems: Problems) -> str | None:
+    """A file's text; unreadable bytes are a problem. A byte order mark is taken off."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        problems.add(name, f"is not UTF-8 (byte {error.start}); save it as UTF-8")
+    except OSError as error:
+        problems.add(name, f"cannot be read: {error.strerror}")
+    return None
+
+
+def read_yaml(path: Path, name: str, problems: Problems) -> dict[str, Any] | None:
+    """A YAML file that holds a mapping."""
+    text = read_text(path, name, problems)
+    if text is None:
+        return None
+    try:
+        raw: object = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        problems.add(name, f"is no YAML: {' '.join(str(error).split())}")
+        return None
+    mapping = as_mapping(raw)
+    if mapping is None:
+        problems.add(name, f"holds {type(raw).__name__}, not a mapping of fields; see docs/site-folder.md")
+    return mapping

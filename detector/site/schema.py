@@ -1,0 +1,187 @@
+"""What the files of a site folder may hold: pydantic at the door, extra fields refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from detector.geo.zones import ZoneKind
+from detector.site.rulebook import TextIn
+
+Lon = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+Lat = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
+Id = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f/\\]{1,100}$")]
+Metres = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
+Angle = Annotated[float, Field(ge=-360, le=360, allow_inf_nan=False)]
+Tilt = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
+SigmaDeg = Annotated[float, Field(gt=0, le=180, allow_inf_nan=False)]
+SigmaM = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
+ScheduleIn = Mapping[str, tuple[str, ...]]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Valid(_Strict):
+    valid_from: date | None = None
+    valid_to: date | None = None
+    schedule: ScheduleIn | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> _Valid:
+        if self.valid_from and self.valid_to and self.valid_to < self.valid_from:
+            raise ValueError(f"valid_to {self.valid_to} lies before valid_from {self.valid_from}")
+        return self
+
+
+class SiteIn(_Strict):
+    """site.yaml."""
+
+    schema_: Literal["kerbwatch-site/1"] = Field(alias="schema")
+    name: TextIn
+    timezone: str
+    crs: str
+    bbox: tuple[Lon, Lat, Lon, Lat]
+    synthetic_positions: bool
+    holidays: tuple[date, ...] = ()
+    patrol_area: tuple[tuple[Lon, Lat], ...] | None = None
+    default_vehicle_camera: str | None = None
+
+    @model_validator(mode="after")
+    def _box(self) -> SiteIn:
+        west, south, east, north = self.bbox
+        if not (west < east and south < north):
+            raise ValueError(f"bbox {self.bbox} must be [west, south, east, north] with west < east, south < north")
+        if north - south > 3.0 or east - west > 5.0:
+            raise ValueError(f"bbox {self.bbox} is larger than 5 x 3 degrees; a site is one city, split it")
+        return self
+
+
+class ZoneIn(_Valid):
+    """Properties of a zone feature."""
+
+    id: Id
+    kind: ZoneKind
+    name: TextIn
+    tolerance_m: Annotated[float, Field(ge=0, le=50, allow_inf_nan=False)] = 0.0
+    capacity: Annotated[int, Field(ge=0, le=100000)] | None = None
+    owner: str | None = None
+
+
+class PermitIn(_Valid):
+    """One permit: bound to a zone, or to a point with a radius."""
+
+    id: Id
+    kind: Literal["vending", "filed_sign", "bike_parking", "occupation"]
+    holder: Annotated[str, Field(min_length=1, max_length=200)]
+    zone: str | None = None
+    point: tuple[Lon, Lat] | None = None
+    radius_m: Annotated[float, Field(gt=0, le=50, allow_inf_nan=False)] = 3.0
+
+    @model_validator(mode="after")
+    def _bound(self) -> PermitIn:
+        if (self.zone is None) == (self.point is None):
+            raise ValueError("a permit is bound to a zone or to a point: give exactly one of them")
+        if self.point is not None and self.kind != "filed_sign":
+            raise ValueError(f"a {self.kind} permit is bound to a zone; only a filed_sign may name a point")
+        return self
+
+
+class PermitsIn(_Strict):
+    """permits.yaml; the entries are read one by one, so that each problem names its own."""
+
+    schema_: Literal["kerbwatch-permits/1"] = Field(alias="schema")
+    permits: tuple[object, ...]
+
+
+class CamerasIn(_Strict):
+    """cameras.yaml; the entries are read one by one."""
+
+    schema_: Literal["kerbwatch-cameras/1"] = Field(alias="schema")
+    cameras: tuple[object, ...]
+
+
+class LensIn(_Strict):
+    """A horizontal field of view, or a full calibration."""
+
+    horizontal_fov_deg: Annotated[float, Field(ge=1, lt=170)] | None = None
+    fx_px: Annotated[float, Field(gt=0)] | None = None
+    fy_px: Annotated[float, Field(gt=0)] | None = None
+    cx_px: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    cy_px: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    distortion: tuple[Annotated[float, Field(allow_inf_nan=False)], ...] = ()
+
+    @model_validator(mode="after")
+    def _one_way(self) -> LensIn:
+        full = [self.fx_px, self.fy_px, self.cx_px, self.cy_px]
+        given = sum(value is not None for value in full)
+        if (self.horizontal_fov_deg is None) != (given == 4) or given not in (0, 4):
+            raise ValueError("give either horizontal_fov_deg, or all of fx_px, fy_px, cx_px, cy_px")
+        if len(self.distortion) not in (0, 4, 5, 8):
+            raise ValueError(f"distortion has {len(self.distortion)} numbers; OpenCV takes 4, 5 or 8")
+        return self
+
+
+class SigmasIn(_Strict):
+    """One-sigma errors; see `detector.geo.camera.CameraSigmas`."""
+
+    pixel_px: Annotated[float, Field(gt=0, le=100)] = 2.0
+    heading_deg: SigmaDeg = 1.0
+    pitch_deg: SigmaDeg = 1.0
+    roll_deg: SigmaDeg = 1.0
+    ground_m: Annotated[float, Field(gt=0, le=5)] = 0.15
+    position_m: SigmaM = 0.5
+
+
+class GroundPointIn(_Strict):
+    """One point marked in the picture and on the map."""
+
+    pixel: tuple[Annotated[float, Field(allow_inf_nan=False)], Annotated[float, Field(allow_inf_nan=False)]]
+    lon_lat: tuple[Lon, Lat]
+
+
+class _CameraIn(_Strict):
+    id: Id
+    name: TextIn
+    image_px: tuple[Annotated[int, Field(ge=16, le=20000)], Annotated[int, Field(ge=16, le=20000)]]
+    height_m: Annotated[float, Field(gt=0, le=200, allow_inf_nan=False)]
+    sigmas: SigmasIn = SigmasIn()
+
+
+class FixedCameraIn(_CameraIn):
+    """A standing camera, by pose or by ground points."""
+
+    type: Literal["fixed"]
+    lon_deg: Lon
+    lat_deg: Lat
+    heading_deg: Angle | None = None
+    pitch_deg: Tilt | None = None
+    roll_deg: Angle | None = None
+    lens: LensIn | None = None
+    ground_points: tuple[GroundPointIn, ...] | None = None
+    max_residual_m: Annotated[float, Field(gt=0, le=10)] = 0.5
+
+    @model_validator(mode="after")
+    def _one_way(self) -> FixedCameraIn:
+        pose = [self.heading_deg, self.pitch_deg, self.roll_deg, self.lens]
+        if self.ground_points is None and any(value is None for value in pose):
+            raise ValueError("a fixed camera needs heading_deg, pitch_deg, roll_deg and lens, or ground_points")
+        if self.ground_points is not None and any(value is not None for value in pose):
+            raise ValueError("a fixed camera has either a pose (heading_deg ... lens) or ground_points, not both")
+        return self
+
+
+class VehicleCameraIn(_CameraIn):
+    """A camera on a vehicle; angles are of the mounting."""
+
+    type: Literal["vehicle"]
+    yaw_deg: Angle
+    pitch_deg: Tilt
+    roll_deg: Angle = 0.0
+    lever_right_m: Annotated[float, Field(ge=-20, le=20)] = 0.0
+    lever_forward_m: Annotated[float, Field(ge=-20, le=20)] = 0.0
+    lens: LensIn
