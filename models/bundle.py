@@ -1,0 +1,154 @@
+"""Writes a bundle: the folder that carries a model to the devices.
+
+``model.onnx``, ``card.yaml`` (what it sees, how it is fed, what it was trained on, what it was measured at),
+``golden.png`` and ``golden.npz`` (a picture and what the model must find in it, so that a device notices a broken
+backend before it patrols), ``README.md`` (the card for people) and ``SHA256SUMS``. Reading and checking a bundle is
+``detector.model``'s work, and the last step here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from detector.model.card import SCHEMA, BothLanguages, CueSpec, parse_card
+from detector.model.yolo import open_detector
+from models.errors import DatasetError
+from models.pseudo_labels import load_network
+from models.readme import readme
+from models.recipe import CardTexts, ExportSpec
+
+
+@dataclass(frozen=True)
+class Card:
+    """What the makers know about a model; ``write_bundle`` adds how it is fed and its golden output.
+
+    ``training`` and ``metrics`` are for people and free in form.
+    """
+
+    name: str
+    version: str
+    licence: str
+    cues: tuple[CueSpec, ...]
+    texts: CardTexts
+    training: Mapping[str, Any]
+    metrics: Sequence[Mapping[str, Any]] = ()
+
+
+def write_bundle(
+    folder: Path,
+    *,
+    onnx: Path,
+    card: Card,
+    spec: ExportSpec,
+    golden_image: Path,
+    layout: Literal["raw", "nms_free"] = "raw",
+) -> None:
+    """Fill ``folder`` with a bundle, replacing an older one in it.
+
+    The golden output is the trainer library's own answer on the ONNX file: a device that reproduces it reproduces
+    what the trainer meant. The finished bundle is opened and has to pass that test here too.
+
+    Raises:
+        DatasetError: the golden picture cannot be read.
+        BundleError: the written bundle does not pass the device's own checks.
+    """
+    image = cv2.imread(str(golden_image), cv2.IMREAD_COLOR)
+    if image is None:
+        raise DatasetError(f"cannot read the golden picture {golden_image}")
+    folder.mkdir(parents=True, exist_ok=True)
+    if onnx.resolve() != (folder / "model.onnx").resolve():
+        shutil.copyfile(onnx, folder / "model.onnx")
+    cv2.imwrite(str(folder / "golden.png"), image)
+    np.savez(folder / "golden.npz", **_golden(folder / "model.onnx", folder / "golden.png", card.cues, spec))
+    write_card(folder, card, spec, layout)
+    open_detector(folder)
+
+
+def write_card(folder: Path, card: Card, spec: ExportSpec, layout: Literal["raw", "nms_free"] = "raw") -> None:
+    """Write ``card.yaml``, ``README.md`` and ``SHA256SUMS`` of a bundle, leaving model and golden files as they are.
+
+    Raises:
+        BundleError: the card breaks its schema.
+    """
+    content = _card(card, spec, layout)
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
+    parse_card(text.encode())
+    (folder / "card.yaml").write_text(text, encoding="utf-8")
+    (folder / "README.md").write_text(readme(card.name, content), encoding="utf-8")
+    _write_sums(folder)
+
+
+def _write_sums(folder: Path) -> None:
+    """``SHA256SUMS`` over every other file of the folder, one ``<hex>  <name>`` per line."""
+    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("SHA256SUMS"))
+    lines = (f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
+    (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
+
+
+def _golden(onnx: Path, image: Path, cues: Sequence[CueSpec], spec: ExportSpec) -> dict[str, NDArray[Any]]:
+    """The trainer library's detections on the golden picture, above each cue's threshold."""
+    (result,) = load_network(onnx).predict(
+        str(image),
+        imgsz=(spec.height_px, spec.width_px),
+        conf=min(cue.min_confidence for cue in cues),
+        iou=spec.nms_iou,
+        max_det=spec.max_detections,
+        device="cpu",
+        verbose=False,
+    )
+    cue = result.boxes.cls.numpy().astype(np.int64)
+    confidence = result.boxes.conf.numpy().astype(np.float32)
+    keep = confidence >= np.array([spec.min_confidence for spec in cues], np.float32)[cue]
+    xyxy = result.boxes.xyxy.numpy().astype(np.float32)
+    return {"xyxy": xyxy[keep], "confidence": confidence[keep], "cue": cue[keep]}
+
+
+def _card(card: Card, spec: ExportSpec, layout: str) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "name": card.name,
+        "version": card.version,
+        "created": datetime.now(UTC).date().isoformat(),
+        "licence": card.licence,
+        "description": _both(card.texts.description),
+        "model": {
+            "file": "model.onnx",
+            "input": {
+                "name": "images",
+                "height_px": spec.height_px,
+                "width_px": spec.width_px,
+                "colour": "rgb",
+                "scale": 1 / 255,
+                "pad_value": 114,
+            },
+            "output": {"name": "output0", "layout": layout},
+            "nms_iou": spec.nms_iou,
+            "max_detections": spec.max_detections,
+        },
+        "cues": [cue.model_dump() for cue in card.cues],
+        "golden": {
+            "image": "golden.png",
+            "detections": "golden.npz",
+            "iou_min": 0.99,
+            "confidence_tolerance": 0.01,
+        },
+        "training": dict(card.training),
+        "metrics": [dict(row) for row in card.metrics],
+        "good_for": _both(card.texts.good_for),
+        "unmeasured": _both(card.texts.unmeasured),
+    }
+
+
+def _both(text: BothLanguages) -> dict[str, str]:
+    return {"zh": text.zh, "en": text.en}

@@ -1,0 +1,160 @@
+"""``kerbwatch models``: train, bundle, evaluate, verify."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from models.errors import RecipeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from models.evaluate import CueMetrics
+    from models.make import Plan
+
+app = typer.Typer(help="Train, measure, export and verify model bundles. 模型", no_args_is_help=True)
+
+RecipeOption = Annotated[
+    Path | None, typer.Option("--recipe", help="Recipe YAML, e.g. datasets/recipes/street-n.yaml.")
+]
+DataRootOption = Annotated[Path | None, typer.Option("--data-root", help="Folder with the recipe's sources.")]
+DataOption = Annotated[Path | None, typer.Option("--data", help="A folder written by `kerbwatch label export`.")]
+WeightsOption = Annotated[Path, typer.Option("--weights", help="Start weights (.pt with the 80 COCO classes).")]
+OutOption = Annotated[Path, typer.Option("--out", help="Folder of the model: dataset/, run/ and bundle/.")]
+
+
+@app.command()
+def train(
+    weights: WeightsOption,
+    out: OutOption,
+    recipe: RecipeOption = None,
+    data_root: DataRootOption = None,
+    data: DataOption = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the pictures.", min=1)] = None,
+    imgsz: Annotated[int | None, typer.Option(help="Training input side, px.", min=32)] = None,
+    batch: Annotated[int | None, typer.Option(help="Pictures per step.", min=1)] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads.", min=1)] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was killed.")] = False,
+) -> None:
+    """Make a model from a recipe or from confirmed labels: data set, training, bundle. 训练"""
+    from models.make import build_dataset
+    from models.train import train as run_training
+    from models.trainer_env import ultralytics
+
+    ultralytics()
+    plan = _plan(recipe, data_root, data)
+    given = {"epochs": epochs, "imgsz_px": imgsz, "batch": batch, "threads": threads}
+    settings = plan.training.model_copy(update={name: value for name, value in given.items() if value is not None})
+    plan = replace(plan, training=settings)
+    with _bar("data set · 数据集") as progress:
+        dataset = build_dataset(plan, weights, out, progress)
+    run = run_training(dataset, weights=weights, out=out, settings=settings, resume=resume)
+    _bundle(plan, weights, run.best, run.record, out)
+
+
+@app.command()
+def bundle(
+    weights: WeightsOption,
+    out: OutOption,
+    recipe: RecipeOption = None,
+    data_root: DataRootOption = None,
+    data: DataOption = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="Another checkpoint than the best of the run.")] = None,
+) -> None:
+    """Write the bundle of a run again, e.g. from an earlier checkpoint or with a changed card. 打包"""
+    from models.make import run_of
+
+    run = run_of(out)
+    _bundle(_plan(recipe, data_root, data), weights, checkpoint or run.best, run.record, out)
+
+
+@app.command()
+def evaluate(
+    bundle_dir: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle.")],
+    recipe: RecipeOption = None,
+    data_root: DataRootOption = None,
+    data: DataOption = None,
+) -> None:
+    """Measure a bundle on the held-out pictures of a recipe, or on an export that it never saw. 评测"""
+    from models.evaluate import evaluate as measure
+
+    plan = _plan(recipe, data_root, data)
+    held_out = [sample for sample in plan.samples if sample.split != "train"] if recipe else plan.samples
+    with _bar("measuring · 评测") as progress:
+        metrics = measure(bundle_dir, [*held_out, *plan.evaluation], on_progress=progress)
+    _show(metrics)
+
+
+@app.command()
+def verify(bundle_dir: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle.")]) -> None:
+    """Check a bundle as a device does: hashes, card, network, golden output. Needs no torch. 校验"""
+    from detector.model.yolo import open_detector
+
+    detector = open_detector(bundle_dir)
+    card = detector.bundle.card
+    Console().print(
+        f"{card.name} {card.version}: ok, {len(card.cues)} cues, {len(detector.bundle.golden)} golden boxes"
+    )
+
+
+def _plan(recipe: Path | None, data_root: Path | None, data: Path | None) -> Plan:
+    from models.make import plan_of_export, plan_of_recipe
+    from models.recipe import load_recipe
+
+    if data is not None and recipe is None:
+        return plan_of_export(data)
+    if data is None and recipe is not None and data_root is not None:
+        return plan_of_recipe(load_recipe(recipe), data_root)
+    raise RecipeError("give either --recipe FILE with --data-root DIR, or --data DIR")
+
+
+def _bundle(plan: Plan, weights: Path, checkpoint: Path, record: Path, out: Path) -> None:
+    from models.dataset import read_back
+    from models.make import make_bundle
+
+    with _bar("measuring · 评测") as progress:
+        metrics = make_bundle(
+            plan,
+            read_back(out / "dataset"),
+            weights=weights,
+            checkpoint=checkpoint,
+            record=record,
+            folder=out / "bundle",
+            on_progress=progress,
+        )
+    _show(metrics)
+    Console().print(f"bundle · 模型包: {out / 'bundle'}")
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar as a callback (done, in all)."""
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(title, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _show(metrics: Sequence[CueMetrics]) -> None:
+    if not metrics:
+        Console().print("nothing measured: no labelled picture was held out · 没有留出图像，未测量")
+        return
+    table = Table("cue", "source", "split", "places", "images", "boxes", "AP50", "AP50-95", "precision", "recall")
+    for row in metrics:
+        counts = (str(row.places), str(row.images), str(row.boxes))
+        scores = (f"{row.ap50:.3f}", f"{row.ap50_95:.3f}", _number(row.precision), f"{row.recall:.3f}")
+        table.add_row(row.cue, row.source, row.split, *counts, *scores)
+    Console().print(table)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

@@ -1,0 +1,362 @@
+"""Builds the data set of a run: pictures, labels by row of the start weights, and a manifest of where each box is from.
+
+Two ways in, one way out: a recipe over source folders, or the folder that ``kerbwatch label export`` wrote. The result
+is a YOLO data set with ``data.yaml``, ``manifest.json`` (what a run record hashes) and ``boxes.csv`` (origin and
+confidence of every box).
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import yaml
+
+from models.errors import DatasetError
+from models.pseudo_labels import LabelBox, load_network, teacher_boxes
+from models.recipe import Recipe, SourceSpec, TeacherSpec
+from models.slots import assign_slots, taught_cues
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture of a data set.
+
+    ``place`` decides the split; ``reviewed`` are the cues whose boxes people drew (or confirmed absent) in it: a cue
+    not reviewed is the teacher's to fill in.
+    """
+
+    image: Path
+    source: str
+    place: str
+    split: str
+    reviewed: frozenset[str]
+    boxes: tuple[LabelBox, ...] = ()
+
+
+@dataclass(frozen=True)
+class BuiltDataset:
+    """A data set on disk. ``slots`` maps each cue to its row of the 80-row head."""
+
+    folder: Path
+    slots: Mapping[str, int]
+    names: Mapping[int, str]
+    samples: tuple[Sample, ...] = field(repr=False)
+    manifest_sha256: str
+
+    @property
+    def data_yaml(self) -> Path:
+        """The file the trainer library is pointed at."""
+        return self.folder / "data.yaml"
+
+
+def split_places(places: Iterable[str], *, val: int, test: int, seed: str) -> dict[str, str]:
+    """Deal places out to train, val and test, the same way on every machine.
+
+    Args:
+        places: Names; repeats count once.
+        val, test: How many places go there; the rest is train.
+        seed: Changes the deal. Hashing instead of a random generator keeps a place's rank when others are added.
+
+    Raises:
+        DatasetError: nothing would be left to train on.
+
+    >>> split_places(["a", "b", "c"], val=1, test=1, seed="s") == split_places("cba", val=1, test=1, seed="s")
+    True
+    """
+    ranked = sorted(set(places), key=lambda place: hashlib.sha256(f"{seed}:{place}".encode()).hexdigest())
+    if ranked and val + test >= len(ranked):
+        raise DatasetError(f"{len(ranked)} places cannot give {val} to val and {test} to test and leave one to train")
+    return {
+        place: "test" if rank < test else "val" if rank < test + val else "train" for rank, place in enumerate(ranked)
+    }
+
+
+def samples_of_recipe(recipe: Recipe, data_root: Path) -> list[Sample]:
+    """The pictures that a recipe learns from, with their hand labels, dealt out to the splits by place.
+
+    ``data_root`` holds one folder per source and ``index.csv`` with the columns source, image, scene.
+
+    Raises:
+        DatasetError: the index or a source folder is missing or disagrees with the other.
+    """
+    scene_by_image = _read_index(data_root / "index.csv")
+    samples: list[Sample] = []
+    for source in recipe.sources:
+        samples.extend(_samples_of_source(source, data_root, scene_by_image, recipe.split_seed))
+    return samples
+
+
+def evaluation_samples(recipe: Recipe, data_root: Path) -> list[Sample]:
+    """The pictures of a recipe's evaluation sources, all of them on the test side.
+
+    Raises:
+        DatasetError: as :func:`samples_of_recipe`.
+    """
+    scene_by_image = _read_index(data_root / "index.csv")
+    samples: list[Sample] = []
+    for source in recipe.evaluation_sources:
+        samples.extend(_samples_of_source(source, data_root, scene_by_image, recipe.split_seed))
+    return [replace(sample, split="test") for sample in samples]
+
+
+def samples_of_export(folder: Path, *, val_share: float = 0.2, seed: str = "export") -> tuple[list[Sample], list[str]]:
+    """The pictures of a ``kerbwatch label export`` folder, and its cue names in class order.
+
+    Expects ``data.yaml`` (``names``), ``images/`` and ``labels/`` (with or without a ``train`` level), ``reviewed.csv``
+    (columns image, cues: space-separated) and optionally ``provenance.csv`` (columns image, place): pictures of one
+    place stay together. Without a provenance each picture counts as its own place.
+
+    Raises:
+        DatasetError: a file is missing, a label line is malformed, or there is no picture.
+    """
+    names = _read_names(folder / "data.yaml")
+    images = sorted(path for path in (folder / "images").rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    if not images:
+        raise DatasetError(f"no picture below {folder / 'images'}: is it a folder written by `kerbwatch label export`?")
+    reviewed = _column_by_image(folder / "reviewed.csv", "cues")
+    places = _column_by_image(folder / "provenance.csv", "place")
+    place_of = {image: places.get(image.name) or image.stem for image in images}
+    held_out = min(round(len(set(place_of.values())) * val_share), len(set(place_of.values())) - 1)
+    split = split_places(place_of.values(), val=held_out, test=0, seed=seed)
+    samples: list[Sample] = []
+    for image in images:
+        relative = image.relative_to(folder / "images").with_suffix(".txt")
+        boxes = _read_labels(folder / "labels" / relative, dict(enumerate(names)))
+        seen = frozenset((reviewed.get(image.name) or " ".join(names)).split())
+        place = place_of[image]
+        samples.append(Sample(image, folder.name, place, split[place], seen, boxes))
+    return samples, names
+
+
+def build(
+    samples: Sequence[Sample],
+    cues: Sequence[str],
+    *,
+    out: Path,
+    weights: Path,
+    teacher: TeacherSpec,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> BuiltDataset:
+    """Write the data set to ``out``, letting the teacher fill in the cues that were not reviewed.
+
+    Building again with the same pictures, labels, weights and teacher settings only reads the manifest back.
+
+    Args:
+        samples: Pictures with their hand labels.
+        cues: The cues to learn.
+        out: Folder to fill.
+        weights: The start weights, which are the teacher too.
+        teacher: Its settings.
+        on_progress: Called with (pictures done, pictures in all).
+
+    Raises:
+        DatasetError: no training picture, or two pictures with the same name.
+        CheckpointError: the weights cannot be read.
+    """
+    _check_samples(samples)
+    names: dict[int, str] = dict(load_network(weights).names)
+    slots = assign_slots(cues, names)
+    key = _build_key(samples, cues, weights, teacher)
+    manifest = out / "manifest.json"
+    if manifest.is_file() and json.loads(manifest.read_text(encoding="utf-8")).get("key") == key:
+        return read_back(out)
+    taught = taught_cues(cues, names)
+    by_image = {sample.image: sample for sample in samples}
+    filled = [sample for sample in samples if not set(taught.values()) - sample.reviewed]
+    to_teach = [sample.image for sample in samples if set(taught.values()) - sample.reviewed]
+    for image, boxes in teacher_boxes(to_teach, weights, taught, teacher):
+        sample = by_image[image]
+        extra = tuple(box for box in boxes if box.cue not in sample.reviewed)
+        filled.append(replace(sample, boxes=sample.boxes + extra))
+        on_progress(len(filled), len(samples))
+    _write(filled, slots, names, out, key)
+    return read_back(out)
+
+
+def read_back(folder: Path) -> BuiltDataset:
+    """Open a data set that :func:`build` wrote.
+
+    Raises:
+        DatasetError: there is no manifest.
+    """
+    manifest = folder / "manifest.json"
+    if not manifest.is_file():
+        raise DatasetError(f"{folder} has no manifest.json: build the data set first")
+    text = manifest.read_text(encoding="utf-8")
+    content = json.loads(text)
+    samples = tuple(
+        Sample(
+            image=folder / "images" / row["split"] / row["image"],
+            source=row["source"],
+            place=row["place"],
+            split=row["split"],
+            reviewed=frozenset(row["reviewed"]),
+            boxes=tuple(LabelBox(**box) for box in row["boxes"]),
+        )
+        for row in content["images"]
+    )
+    names = {int(row): name for row, name in content["names"].items()}
+    return BuiltDataset(folder, content["slots"], names, samples, hashlib.sha256(text.encode()).hexdigest())
+
+
+def count_boxes(samples: Iterable[Sample]) -> Counter[tuple[str, str, str]]:
+    """Boxes by (split, cue, origin)."""
+    return Counter((sample.split, box.cue, box.origin) for sample in samples for box in sample.boxes)
+
+
+def _samples_of_source(
+    source: SourceSpec, data_root: Path, scene_by_image: Mapping[tuple[str, str], str], seed: str
+) -> list[Sample]:
+    folder = data_root / source.name
+    everything = sorted(path for path in (folder / "images").glob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    unknown = [path.name for path in everything if (source.name, path.name) not in scene_by_image]
+    if unknown:
+        raise DatasetError(f"index.csv names no scene for {source.name}/{unknown[0]}: the split by place needs one")
+    scene = {path: scene_by_image[source.name, path.name] for path in everything}
+    images = [path for path in everything if any(fnmatchcase(scene[path], pattern) for pattern in source.scenes)]
+    if not images:
+        raise DatasetError(f"no picture below {folder / 'images'} belongs to the scenes {', '.join(source.scenes)}")
+    place = {path: source.name if source.one_place else scene[path] for path in images}
+    split = split_places(
+        place.values(), val=source.split.val_places, test=source.split.test_places, seed=f"{seed}:{source.name}"
+    )
+    return [
+        Sample(
+            image=path,
+            source=source.name,
+            place=place[path],
+            split=split[place[path]],
+            reviewed=frozenset(source.labels.values()) | frozenset(source.empty_of),
+            boxes=_read_labels(folder / "labels" / f"{path.stem}.txt", source.labels),
+        )
+        for path in images
+    ]
+
+
+def _read_index(path: Path) -> dict[tuple[str, str], str]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return {(row["source"], row["image"]): row["scene"] for row in csv.DictReader(file)}
+    except (OSError, KeyError) as error:
+        raise DatasetError(f"cannot read {path} (columns source, image, scene): {error!r}") from error
+
+
+def _read_names(path: Path) -> list[str]:
+    try:
+        names = yaml.safe_load(path.read_text(encoding="utf-8"))["names"]
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise DatasetError(f"cannot read the class names in {path}: {error!r}") from error
+    if isinstance(names, dict):
+        names = [names[key] for key in sorted(names)]
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise DatasetError(f"{path}: names must be a list of cue names, got {names!r}")
+    return [str(name) for name in names]
+
+
+def _column_by_image(path: Path, column: str) -> dict[str, str]:
+    """One column of a CSV by the picture's file name; an absent file or column gives nothing."""
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return {Path(row["image"]).name: row.get(column) or "" for row in csv.DictReader(file) if row.get("image")}
+
+
+def _read_labels(path: Path, cue_by_class: Mapping[int, str]) -> tuple[LabelBox, ...]:
+    """The boxes of one YOLO label file whose class is wanted; a missing file means nothing was found in the picture."""
+    if not path.is_file():
+        return ()
+    boxes: list[LabelBox] = []
+    for number, line in enumerate(path.read_text(encoding="ascii").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            class_text, *rest = line.split()
+            class_id, (cx, cy, w, h) = int(class_text), (float(part) for part in rest)
+        except ValueError as error:
+            raise DatasetError(f"{path}:{number}: expected 'class cx cy w h', got {line!r}") from error
+        if not (0.0 <= cx <= 1.0 and 0.0 <= cy <= 1.0 and 0.0 < w <= 1.0 and 0.0 < h <= 1.0):
+            raise DatasetError(f"{path}:{number}: box {line!r} leaves the picture (fractions of 0..1 expected)")
+        if class_id in cue_by_class:
+            boxes.append(LabelBox(cue_by_class[class_id], cx, cy, w, h, "hand"))
+    return tuple(boxes)
+
+
+def _check_samples(samples: Sequence[Sample]) -> None:
+    if not any(sample.split == "train" for sample in samples):
+        raise DatasetError("no picture is left to train on")
+    twice = [name for name, count in Counter(sample.image.name for sample in samples).items() if count > 1]
+    if twice:
+        raise DatasetError(f"two pictures are called {twice[0]!r}: names must be unique over all sources")
+
+
+def _build_key(samples: Sequence[Sample], cues: Sequence[str], weights: Path, teacher: TeacherSpec) -> str:
+    digest = hashlib.sha256()
+    digest.update(weights.read_bytes())
+    digest.update(json.dumps([list(cues), teacher.model_dump()]).encode())
+    for sample in sorted(samples, key=lambda item: item.image.name):
+        digest.update(sample.image.read_bytes())
+        digest.update(repr((sample.image.name, sample.split, sorted(sample.reviewed), sample.boxes)).encode())
+    return digest.hexdigest()
+
+
+def _write(samples: Sequence[Sample], slots: Mapping[str, int], names: Mapping[int, str], out: Path, key: str) -> None:
+    for kind in ("images", "labels"):
+        shutil.rmtree(out / kind, ignore_errors=True)
+        for split in SPLITS:
+            (out / kind / split).mkdir(parents=True)
+    for sample in samples:
+        shutil.copyfile(sample.image, out / "images" / sample.split / sample.image.name)
+        lines = (f"{slots[b.cue]} {b.cx:.6f} {b.cy:.6f} {b.w:.6f} {b.h:.6f}\n" for b in sample.boxes)
+        (out / "labels" / sample.split / f"{sample.image.stem}.txt").write_text("".join(lines), encoding="ascii")
+    _write_boxes_csv(samples, out / "boxes.csv")
+    # Without held-out places (a small export) the trainer's own check runs on the training pictures; the card then
+    # carries no metrics.
+    val = "images/val" if any(sample.split == "val" for sample in samples) else "images/train"
+    content = {"path": str(out.resolve()), "train": "images/train", "val": val, "test": "images/test"}
+    # The names stay the start weights' own: the trainer re-deals rows when it meets a name it does not know.
+    (out / "data.yaml").write_text(yaml.safe_dump({**content, "names": dict(names)}, sort_keys=False), encoding="utf-8")
+    _write_manifest(samples, slots, names, out / "manifest.json", key)
+
+
+def _write_boxes_csv(samples: Sequence[Sample], path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["image", "split", "source", "place", "cue", "cx", "cy", "w", "h", "origin", "confidence"])
+        for sample in samples:
+            for box in sample.boxes:
+                xywh = [f"{value:.6f}" for value in (box.cx, box.cy, box.w, box.h)]
+                row = [sample.image.name, sample.split, sample.source, sample.place, box.cue]
+                writer.writerow([*row, *xywh, box.origin, f"{box.confidence:.4f}"])
+
+
+def _write_manifest(
+    samples: Sequence[Sample], slots: Mapping[str, int], names: Mapping[int, str], path: Path, key: str
+) -> None:
+    rows = [
+        {
+            "image": sample.image.name,
+            "sha256": hashlib.sha256(sample.image.read_bytes()).hexdigest(),
+            "source": sample.source,
+            "place": sample.place,
+            "split": sample.split,
+            "reviewed": sorted(sample.reviewed),
+            "boxes": [vars(box) for box in sample.boxes],
+        }
+        for sample in sorted(samples, key=lambda item: item.image.name)
+    ]
+    content = {"key": key, "slots": dict(slots), "names": dict(names), "images": rows}
+    # Written last and moved into place: a manifest only ever stands beside a complete data set.
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    partial.replace(path)

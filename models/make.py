@@ -1,0 +1,233 @@
+"""From a recipe or a label export to a finished bundle: data set, training, export, measuring, card.
+
+Everything of one model lies in one folder: ``dataset/``, ``run/`` (checkpoints, run record) and ``bundle/``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from detector.model.card import BothLanguages, CueSpec
+from models.bundle import Card, write_bundle, write_card
+from models.dataset import BuiltDataset, Sample, build, evaluation_samples, samples_of_export, samples_of_recipe
+from models.errors import DatasetError
+from models.evaluate import CueMetrics, evaluate
+from models.export import export_joined
+from models.recipe import CardTexts, ExportSpec, Recipe, SourceSpec, TeacherSpec, TrainSettings
+from models.slots import KEPT_CUES, assign_slots
+from models.train import TrainedRun
+
+Progress = Callable[[int, int], None]
+
+_METHOD = BothLanguages(
+    zh="起始权重的主干冻结并共用；新目标在其上训练自己的颈部与检测头，沿用的目标仍由原颈部与检测头给出，逐位不变。",
+    en="The start weights' backbone is frozen and shared. The learnt cues have a neck and a head of their own; the "
+    "other cues come from the start weights' neck and head, bit for bit.",
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be made: the model's cues (kept first, then learnt), the pictures and the settings."""
+
+    name: str
+    version: str
+    licence: str
+    start_weights: str
+    cues: tuple[CueSpec, ...]
+    samples: tuple[Sample, ...]
+    evaluation: tuple[Sample, ...]
+    sources: tuple[SourceSpec, ...]
+    golden_image: Path
+    teacher: TeacherSpec
+    training: TrainSettings
+    export: ExportSpec
+    texts: CardTexts
+
+    def of_origin(self, origin: str) -> tuple[str, ...]:
+        """Names of the cues that are ``trained`` or ``distilled``."""
+        return tuple(cue.name for cue in self.cues if cue.origin == origin)
+
+
+def plan_of_recipe(recipe: Recipe, data_root: Path) -> Plan:
+    """Make a recipe's model from the pictures below ``data_root``.
+
+    Raises:
+        DatasetError: pictures, labels or the index are missing.
+    """
+    return Plan(
+        name=recipe.name,
+        version=recipe.version,
+        licence=recipe.licence,
+        start_weights=recipe.start_weights,
+        cues=recipe.cues,
+        samples=tuple(samples_of_recipe(recipe, data_root)),
+        evaluation=tuple(evaluation_samples(recipe, data_root)),
+        sources=recipe.sources + recipe.evaluation_sources,
+        golden_image=data_root / recipe.golden_image,
+        teacher=recipe.teacher,
+        training=recipe.training,
+        export=recipe.export,
+        texts=recipe.texts,
+    )
+
+
+def plan_of_export(folder: Path, *, min_confidence: float = 0.25) -> Plan:
+    """Make a model that learns the cues which reviewers confirmed in a ``kerbwatch label export`` folder.
+
+    A cue without any box in it cannot be learnt; the street cues of COCO stay as the start weights know them.
+
+    Raises:
+        DatasetError: the folder is no export, or holds no box at all.
+    """
+    samples, names = samples_of_export(folder)
+    boxes = Counter(box.cue for sample in samples for box in sample.boxes)
+    learnt = [name for name in names if boxes[name]]
+    if not learnt:
+        raise DatasetError(f"{folder} holds no box: confirm some cases before training on them")
+    kept = [cue for cue in KEPT_CUES if cue not in learnt]
+    cues = [CueSpec(name=name, min_confidence=min_confidence, origin="distilled") for name in kept]
+    cues += [CueSpec(name=name, min_confidence=min_confidence, origin="trained") for name in learnt]
+    source = SourceSpec(
+        name=folder.name,
+        origin="labels confirmed by reviewers",
+        licence="not for publication",
+        attribution="confirmed cases of this site, pictures blurred",
+    )
+    fullest = max(samples, key=lambda sample: len(sample.boxes))
+    return Plan(
+        name=folder.name,
+        version="0.0.1",
+        licence="AGPL-3.0-or-later",
+        start_weights="as given by --weights",
+        cues=tuple(cues),
+        samples=tuple(samples),
+        evaluation=(),
+        sources=(source,),
+        golden_image=fullest.image,
+        teacher=TeacherSpec(),
+        training=TrainSettings(),
+        export=ExportSpec(),
+        texts=_export_texts(learnt),
+    )
+
+
+def build_dataset(plan: Plan, weights: Path, out: Path, on_progress: Progress) -> BuiltDataset:
+    """Write the plan's data set to ``out / "dataset"``; see :func:`models.dataset.build`."""
+    return build(
+        plan.samples,
+        plan.of_origin("trained"),
+        out=out / "dataset",
+        weights=weights,
+        teacher=plan.teacher,
+        on_progress=on_progress,
+    )
+
+
+def make_bundle(
+    plan: Plan,
+    dataset: BuiltDataset,
+    *,
+    weights: Path,
+    checkpoint: Path,
+    record: Path | None,
+    folder: Path,
+    on_progress: Progress,
+) -> list[CueMetrics]:
+    """Export, write and measure the bundle; returns what was measured.
+
+    Args:
+        plan: What the model is.
+        dataset: What it learnt from.
+        weights: The start weights.
+        checkpoint: The trained branch.
+        record: The run record, if the run was finished.
+        folder: Where the bundle goes.
+        on_progress: Called with (pictures measured, pictures in all).
+
+    Raises:
+        CheckpointError: the checkpoint was trained on other start weights.
+        BundleError: the bundle does not pass the device's checks.
+    """
+    kept = assign_slots(plan.of_origin("distilled"), dataset.names)
+    learnt = {cue: dataset.slots[cue] for cue in plan.of_origin("trained")}
+    onnx = folder / "model.onnx"
+    export_joined(weights, kept, checkpoint, learnt, onnx, plan.export)
+    card = Card(plan.name, plan.version, plan.licence, plan.cues, plan.texts, _training(plan, dataset, record))
+    write_bundle(folder, onnx=onnx, card=card, spec=plan.export, golden_image=plan.golden_image)
+    held_out = [sample for sample in dataset.samples if sample.split != "train"]
+    metrics = evaluate(folder, [*held_out, *plan.evaluation], on_progress=on_progress)
+    write_card(folder, replace(card, metrics=_metric_rows(metrics, plan)), plan.export)
+    return metrics
+
+
+def run_of(out: Path) -> TrainedRun:
+    """The run in a model's folder.
+
+    Raises:
+        DatasetError: there is none.
+    """
+    best = out / "run" / "weights" / "best.pt"
+    if not best.is_file():
+        raise DatasetError(f"no trained run in {out}: run `kerbwatch models train --out {out}` first")
+    return TrainedRun(out / "run", best, out / "run" / "run_record.json")
+
+
+def _training(plan: Plan, dataset: BuiltDataset, record: Path | None) -> dict[str, Any]:
+    images = Counter((sample.source, sample.split) for sample in [*dataset.samples, *plan.evaluation])
+    sources = [
+        {
+            "name": source.name,
+            "origin": source.origin,
+            "licence": source.licence,
+            "attribution": source.attribution,
+            "images": sum(count for (name, _), count in images.items() if name == source.name),
+            "use": ", ".join(f"{split} {images[source.name, split]}" for split in ("train", "val", "test")
+                             if images[source.name, split]),
+        }
+        for source in plan.sources
+    ]  # fmt: skip
+    boxes = Counter((sample.split, box.cue, box.origin) for sample in dataset.samples for box in sample.boxes)
+    return {
+        "method": {"zh": _METHOD.zh, "en": _METHOD.en},
+        "start_weights": plan.start_weights,
+        "sources": sources,
+        "boxes": [
+            {"split": split, "cue": cue, "origin": origin, "boxes": count}
+            for (split, cue, origin), count in sorted(boxes.items())
+        ],
+        "run_record": json.loads(record.read_text(encoding="utf-8")) if record and record.is_file() else None,
+    }
+
+
+def _metric_rows(metrics: Sequence[CueMetrics], plan: Plan) -> list[dict[str, Any]]:
+    note = {source.name: source.note for source in plan.sources if source.note}
+    rows: list[dict[str, Any]] = []
+    for found in metrics:
+        row = asdict(found)
+        row["AP50"], row["AP50-95"] = row.pop("ap50"), row.pop("ap50_95")
+        if found.source in note:
+            row["note"] = {"zh": note[found.source].zh, "en": note[found.source].en}
+        rows.append(row)
+    return rows
+
+
+def _export_texts(learnt: Sequence[str]) -> CardTexts:
+    cues = ", ".join(learnt)
+    return CardTexts(
+        description=BothLanguages(
+            zh=f"由本城市复核标注训练的模型：{cues}。",
+            en=f"Trained on labels that this city's reviewers confirmed: {cues}.",
+        ),
+        good_for=BothLanguages(
+            zh="与标注图像相同的相机与街道。", en="The cameras and streets that the labels come from."
+        ),
+        unmeasured=BothLanguages(
+            zh="标注未覆盖的地点、天气与时段。", en="Places, weather and hours that the labels do not show."
+        ),
+    )

@@ -1,0 +1,163 @@
+"""A recipe: which pictures, which labels, which split and which settings make a model.
+
+A recipe is a YAML file below ``datasets/recipes/``; it holds everything that decides the outcome, so that the run
+record only has to name the recipe's hash, the commit and the machine.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from detector.model.card import BothLanguages, CueSpec
+from models.errors import RecipeError
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CardTexts(_Strict):
+    """What the card says to people."""
+
+    description: BothLanguages
+    good_for: BothLanguages
+    unmeasured: BothLanguages
+
+
+class SplitSpec(_Strict):
+    """How many *places* of a source are held out. All pictures of a place go to the same side."""
+
+    val_places: int = Field(default=0, ge=0)
+    test_places: int = Field(default=0, ge=0)
+
+
+class SourceSpec(_Strict):
+    """One folder of pictures with YOLO labels (``images/``, ``labels/``)."""
+
+    name: str
+    origin: str
+    licence: str
+    attribution: str
+    scenes: tuple[str, ...] = ("*",)
+    """Patterns of the scenes that are used (``fnmatch``)."""
+    labels: dict[int, str] = {}
+    """Cue by class id of the source. Classes not named here are not used."""
+    empty_of: tuple[str, ...] = ()
+    """Cues that somebody looked for in these scenes and found none of: the pictures are hard negatives for them.
+
+    A cue that is in neither ``labels`` nor ``empty_of`` was not reviewed: its absence from the labels says nothing."""
+    note: BothLanguages | None = None
+    """What a reader of the metrics must know about this source."""
+    one_place: bool = False
+    """True when all pictures show one road: they then stay together on the train side."""
+    split: SplitSpec = SplitSpec()
+
+
+class TeacherSpec(_Strict):
+    """How the start weights label a cue that is learnt here, in the pictures where nobody reviewed it."""
+
+    imgsz_px: int = Field(default=960, ge=64)
+    min_confidence: float = Field(default=0.3, gt=0.0, lt=1.0)
+    """Lower keeps faint objects as positives but teaches the start weights' mistakes as well."""
+    nms_iou: float = Field(default=0.6, gt=0.0, lt=1.0)
+
+
+class TrainSettings(_Strict):
+    """Settings of the run itself."""
+
+    epochs: int = Field(default=20, ge=1)
+    imgsz_px: int = Field(default=640, ge=32)
+    batch: int = Field(default=16, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0.0)
+    final_learning_rate_ratio: float = Field(default=0.05, gt=0.0, le=1.0)
+    warmup_epochs: float = Field(default=1.0, ge=0.0)
+    frozen_batchnorm: bool = True
+    """Keep the start weights' BatchNorm statistics in neck and head too: small batches measure them badly."""
+    mosaic: float = Field(default=0.5, ge=0.0, le=1.0)
+    mosaic_off_last_epochs: int = Field(default=8, ge=0)
+    scale: float = Field(default=0.4, ge=0.0, lt=1.0)
+    seed: int = 20261122
+    threads: int = Field(default=2, ge=1)
+
+
+class ExportSpec(_Strict):
+    """The shape of the ONNX file; (height, width) fits the camera's aspect, not a square."""
+
+    height_px: int = Field(default=384, multiple_of=32)
+    width_px: int = Field(default=640, multiple_of=32)
+    opset: int = 17
+    nms_iou: float = 0.7
+    max_detections: int = 300
+
+
+class Recipe(_Strict):
+    """Everything that decides a model."""
+
+    schema_: Literal["kerbwatch-recipe/1"] = Field(alias="schema")
+    name: str
+    version: str
+    licence: str
+    start_weights: str
+    """What the start weights are, where from, under which licence: for the card."""
+    split_seed: str
+    cues: tuple[CueSpec, ...] = Field(min_length=1)
+    sources: tuple[SourceSpec, ...]
+    evaluation_sources: tuple[SourceSpec, ...] = ()
+    """Looked at only to measure: nothing of them is learnt, and they need no licence to ship."""
+    golden_image: str
+    """The picture that devices test themselves on, below the data root. It ships: mind the licence and the faces."""
+    texts: CardTexts
+    teacher: TeacherSpec = TeacherSpec()
+    training: TrainSettings = TrainSettings()
+    export: ExportSpec = ExportSpec()
+
+    @property
+    def kept(self) -> tuple[CueSpec, ...]:
+        """The cues taken over from the start weights."""
+        return tuple(cue for cue in self.cues if cue.origin == "distilled")
+
+    @property
+    def learnt(self) -> tuple[CueSpec, ...]:
+        """The cues learnt here."""
+        return tuple(cue for cue in self.cues if cue.origin == "trained")
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read and check a recipe.
+
+    Raises:
+        RecipeError: the file is missing, not YAML, has an unknown or impossible field, or labels an unknown cue.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise RecipeError(f"cannot read the recipe {path}: {error}") from error
+    try:
+        recipe = Recipe.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "(whole file)"
+        raise RecipeError(f"recipe {path}, field {field}: {first['msg']} (got {first['input']!r})") from error
+    _check(recipe, path)
+    return recipe
+
+
+def _check(recipe: Recipe, path: Path) -> None:
+    learnt = [cue.name for cue in recipe.learnt]
+    if [*recipe.kept, *recipe.learnt] != [*recipe.cues]:
+        raise RecipeError(
+            f"recipe {path}: list the distilled cues first, then the trained ones: outputs follow that order"
+        )
+    if not learnt:
+        raise RecipeError(f"recipe {path}: no cue is trained, so there is nothing to train")
+    for source in recipe.sources:
+        for cue in [*source.labels.values(), *source.empty_of]:
+            if cue not in learnt:
+                raise RecipeError(
+                    f"recipe {path}: source {source.name!r} labels {cue!r}, which is not among the trained cues "
+                    f"{', '.join(learnt)}"
+                )
