@@ -18,7 +18,6 @@ class Static(StaticFiles):
         """The file with its caching said."""
         answer = await super().get_response(path, scope)
         answer.headers["Cache-Control"] = "no-cache"
-        answer.headers["X-Content-Type-Options"] = "nosniff"
         return answer
 
 

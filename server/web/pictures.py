@@ -60,7 +60,7 @@ class Picture:
     @property
     def url(self) -> str:
         """Where the page loads it from."""
-        return f"/evidence/{self.sha256}"
+        return f"/api/v1/evidence/{self.sha256}"
 
     @property
     def tag_px(self) -> float:

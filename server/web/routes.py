@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Form, Query, Request
-from fastapi.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from fastapi import APIRouter, Depends, Form, Path, Query, Request
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import select
 
 from server.api.problems import describe_invalid
 from server.cases import workflow
 from server.cases.actions import ReviewAction
-from server.db.tables import CaseState, Device, Evidence, EvidenceState
-from server.errors import Conflict, NotFound, Refused, ServerError, TooMany, Unauthorised
-from server.security import devices, sessions
-from server.security.guard import (
-    SESSION_COOKIE,
-    Anyone,
-    AsReviewer,
-    AsWritingReviewer,
-    UsesServices,
-    same_origin,
-    signed_in,
-)
+from server.db.tables import CaseState, Device
+from server.errors import Conflict, Refused, ServerError, TooMany, Unauthorised
+from server.security import devices, entrance
+from server.security.guard import Anyone, AsReviewer, AsWritingReviewer, UsesServices, signed_in
 from server.web import case_list, case_page, map_layers
 from server.web.case_list import Filter
+from server.web.page import Page
 from server.web.templating import render
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=Page)
+
+CaseId = Annotated[int, Path(ge=1, le=2**53)]
 
 _ACTION: TypeAdapter[ReviewAction] = TypeAdapter(ReviewAction)
 
@@ -69,44 +63,26 @@ def login_page(request: Request, _guard: Anyone, next: str = "/cases") -> Respon
 def login(
     request: Request,
     _guard: Anyone,
-    services: UsesServices,
     name: Annotated[str, Form(max_length=200)],
     password: Annotated[str, Form(max_length=1024)],
     next: Annotated[str, Form(max_length=500)] = "/cases",
 ) -> Response:
     """Begins a session, or shows the form again and says why."""
-    same_origin(request)
-    keys = (f"name:{name}", f"host:{request.client.host if request.client else ''}")
     try:
-        services.sign_in_limit.check(*keys)
-        with services.database.write() as session:
-            begun = sessions.sign_in(
-                session, name, password, now=datetime.now(UTC), life=services.settings.session_life
-            )
+        begun = entrance.enter(request, name, password)
     except (Unauthorised, TooMany) as refused:
-        if isinstance(refused, Unauthorised):
-            services.sign_in_limit.failed(*keys)
         return render(request, "login.html", None, status=refused.status, next=_local(next), error=refused)
-    services.sign_in_limit.succeeded(*keys)
     answer = RedirectResponse(_local(next), 303)
-    answer.set_cookie(
-        SESSION_COOKIE,
-        begun.token,
-        max_age=int(services.settings.session_life.total_seconds()),
-        httponly=True,
-        samesite="lax",
-        secure=services.settings.https,
-    )
+    entrance.give_cookie(request, answer, begun)
     return answer
 
 
 @router.post("/logout")
-def logout(request: Request, _who: AsWritingReviewer, services: UsesServices) -> Response:
+def logout(request: Request, _who: AsWritingReviewer) -> Response:
     """Ends the session."""
-    with services.database.write() as session:
-        sessions.sign_out(session, request.cookies[SESSION_COOKIE])
+    entrance.leave(request)
     answer = RedirectResponse("/login", 303)
-    answer.delete_cookie(SESSION_COOKIE)
+    entrance.take_cookie(answer)
     return answer
 
 
@@ -131,14 +107,14 @@ def cases(
 
 @router.get("/cases/{case_id}")
 def case(
-    request: Request, who: AsReviewer, services: UsesServices, case_id: int, picture: str | None = None
+    request: Request, who: AsReviewer, services: UsesServices, case_id: CaseId, picture: str | None = None
 ) -> Response:
     """The case page."""
     return _case(request, who, services, case_id, picture=picture)
 
 
 @router.get("/cases/{case_id}/map.geojson")
-def case_map(who: AsReviewer, services: UsesServices, case_id: int) -> Response:
+def case_map(who: AsReviewer, services: UsesServices, case_id: CaseId) -> Response:
     """What the map draws: the site's zones near the case, every sighting's point and both error ellipses."""
     del who
     with services.database.read() as session:
@@ -147,7 +123,7 @@ def case_map(who: AsReviewer, services: UsesServices, case_id: int) -> Response:
 
 
 @router.post("/cases/{case_id}/confirm")
-def confirm(request: Request, who: AsWritingReviewer, services: UsesServices, case_id: int, act: Acted) -> Response:
+def confirm(request: Request, who: AsWritingReviewer, services: UsesServices, case_id: CaseId, act: Acted) -> Response:
     """立案: it is a violation."""
     return _act(request, who, services, case_id, act, action="confirm")
 
@@ -157,7 +133,7 @@ def reject(
     request: Request,
     who: AsWritingReviewer,
     services: UsesServices,
-    case_id: int,
+    case_id: CaseId,
     act: Acted,
     choice: Annotated[str, Form(max_length=200)],
 ) -> Response:
@@ -171,7 +147,7 @@ def change_cue(
     request: Request,
     who: AsWritingReviewer,
     services: UsesServices,
-    case_id: int,
+    case_id: CaseId,
     act: Acted,
     cue: Annotated[str, Form(max_length=200)],
 ) -> Response:
@@ -184,7 +160,7 @@ def redraw_box(
     request: Request,
     who: AsWritingReviewer,
     services: UsesServices,
-    case_id: int,
+    case_id: CaseId,
     act: Acted,
     report_id: Annotated[str, Form(max_length=36)],
     sha256: Annotated[str, Form(max_length=64)],
@@ -201,25 +177,9 @@ def redraw_box(
 
 
 @router.post("/cases/{case_id}/undo")
-def undo(request: Request, who: AsWritingReviewer, services: UsesServices, case_id: int, act: Acted) -> Response:
+def undo(request: Request, who: AsWritingReviewer, services: UsesServices, case_id: CaseId, act: Acted) -> Response:
     """Takes back the newest decision that still stands."""
     return _act(request, who, services, case_id, act, action="undo")
-
-
-@router.get("/evidence/{sha256}")
-def evidence(who: AsReviewer, services: UsesServices, sha256: str) -> Response:
-    """An evidence file as the device sent it. Its name is its hash, so a browser may keep it for good."""
-    del who
-    with services.database.read() as session:
-        item = session.scalar(
-            select(Evidence).where(Evidence.sha256 == sha256, Evidence.state == EvidenceState.STORED).limit(1)
-        )
-        if item is None:
-            raise NotFound(f"evidence {sha256[:64]!r} is not here, or not here yet")
-        media_type = item.media_type
-    chunks: Iterator[bytes] = services.evidence.chunks(sha256)
-    headers = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
-    return StreamingResponse(chunks, media_type=media_type, headers=headers)
 
 
 @router.get("/devices")
@@ -242,7 +202,7 @@ def enrolment_code(request: Request, who: AsWritingReviewer, services: UsesServi
 
 
 def _act(
-    request: Request, who: AsReviewer, services: UsesServices, case_id: int, seen: PageSeen, **fields: Any
+    request: Request, who: AsReviewer, services: UsesServices, case_id: CaseId, seen: PageSeen, **fields: Any
 ) -> Response:
     """Does the action; a script gets the case as it stands now, a plain form a redirect to it."""
     try:
@@ -264,7 +224,7 @@ def _case(
     request: Request,
     who: AsReviewer,
     services: UsesServices,
-    case_id: int,
+    case_id: CaseId,
     *,
     picture: str | None,
     error: ServerError | None = None,

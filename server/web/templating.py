@@ -1,4 +1,4 @@
-"""Jinja2, set up once: escaping on, both languages by macro, and the headers every page carries."""
+"""Jinja2, set up once: escaping on, both languages by macro."""
 
 from __future__ import annotations
 
@@ -17,29 +17,8 @@ from server.security.sessions import SignedIn
 
 FOLDER = Path(__file__).resolve().parent
 
-CSP = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data: blob:",
-        "connect-src 'self'",
-        "worker-src 'self' blob:",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-        "base-uri 'none'",
-    )
-)
-"""Nothing inline, nothing from elsewhere; MapLibre draws its icons from data: and starts its worker from blob:."""
-
-HEADERS = {
-    "Content-Security-Policy": CSP,
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-    # A page asked for by a script is only a part of the page asked for by a person.
-    "Vary": "HX-Request",
-}
+# A page asked for by a script is only a part of the page asked for by a person.
+_HEADERS = {"Vary": "HX-Request"}
 
 STATES: dict[CaseState, Text] = {
     CaseState.PENDING: Text("待审核", "Pending review"),
@@ -96,5 +75,5 @@ def render(
     """
     partial = request.headers.get("HX-Request") == "true"
     return _templates.TemplateResponse(
-        request, template, {"who": who, "partial": partial, **context}, status_code=status, headers=HEADERS
+        request, template, {"who": who, "partial": partial, **context}, status_code=status, headers=_HEADERS
     )

@@ -46,8 +46,9 @@ class Watched:
     requests: list[str]
 
     def console(self) -> list[str]:
-        """Messages of warnings and errors since the last call."""
-        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] in ("WARNING", "SEVERE")]
+        """Messages of warnings and errors since the last call; drawing WebGL in software is slow and says so."""
+        entries = [entry for entry in self.driver.get_log("browser") if entry["level"] in ("WARNING", "SEVERE")]
+        return [entry["message"] for entry in entries if "GL Driver Message" not in entry["message"]]
 
     def hosts(self) -> set[str]:
         """Every host the pages asked, since the start."""
@@ -61,14 +62,14 @@ class Watched:
 
 @contextmanager
 def chromium(
-    profile: Path, *, width_px: int = 1440, height_px: int = 1000, dark: bool = False, phone: bool = False
+    profile: Path, *flags: str, width_px: int = 1440, height_px: int = 1000, dark: bool = False, phone: bool = False
 ) -> Iterator[Watched]:
     """A browser with a fresh profile; closed when the block is left."""
     options = Options()
     binary = shutil.which("chromium")
     assert binary
     options.binary_location = binary
-    for flag in (*FLAGS, f"--user-data-dir={profile}", f"--window-size={width_px},{height_px}"):
+    for flag in (*FLAGS, *flags, f"--user-data-dir={profile}", f"--window-size={width_px},{height_px}"):
         options.add_argument(flag)
     if dark:
         options.add_argument("--blink-settings=preferredColorScheme=0")

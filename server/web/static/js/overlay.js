@@ -71,6 +71,9 @@ function drag(all) {
 }
 
 export function startOverlay() {
+  document.getElementById("show-others")?.addEventListener("change", (event) => {
+    document.getElementById("stage")?.classList.toggle("hide-others", !event.target.checked);
+  });
   const all = parts();
   if (!all || all.form.dataset.started) return;
   all.form.dataset.started = "yes";
@@ -81,9 +84,6 @@ export function startOverlay() {
   });
   document.getElementById("redraw").addEventListener("click", () => begin(all));
   document.getElementById("draw-cancel").addEventListener("click", () => end(all));
-  document.getElementById("show-others").addEventListener("change", (event) => {
-    all.stage.classList.toggle("hide-others", !event.target.checked);
-  });
 }
 
 document.addEventListener("keydown", (event) => {

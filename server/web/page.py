@@ -1,0 +1,32 @@
+"""A route that answers people: an error is a page too, not JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
+
+from server.errors import ServerError, Unauthorised
+from server.security.guard import signed_in
+from server.web.templating import render
+
+
+class Page(APIRoute):
+    """Shows errors as a page; who is not signed in is sent to the log-in form by the app."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler with its errors turned into pages."""
+        handle = super().get_route_handler()
+
+        async def handle_as_page(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except ServerError as error:
+                if isinstance(error, Unauthorised) or "text/html" not in request.headers.get("Accept", ""):
+                    raise
+                return render(request, "error.html", signed_in(request), status=error.status, error=error)
+
+        return handle_as_page

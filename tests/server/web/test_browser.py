@@ -1,0 +1,346 @@
+"""The review pages in a real headless Chromium, against the real service in its own process."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.actions.action_builder import ActionBuilder
+from selenium.webdriver.common.actions.pointer_input import PointerInput
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
+
+from tests.conftest import ROOT
+from tests.server import street
+from tests.server.live import LiveDevice, LiveServer, live_device, live_server
+from tests.server.street import Scene
+from tests.server.web.browser import MISSING, Watched, chromium, installed
+
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(not installed(), reason=MISSING)]
+
+VENDOR = ROOT / "server" / "web" / "static" / "vendor"
+WAIT_S = 10.0
+
+
+class Reviewer:
+    """A person at the browser."""
+
+    def __init__(self, watched: Watched, server: LiveServer) -> None:
+        self.watched = watched
+        self.driver = watched.driver
+        self.server = server
+
+    def log_in(self, password: str | None = None) -> None:
+        self.driver.delete_all_cookies()
+        self.open("/login")
+        self.find("[name=name]").send_keys(self.server.reviewer)
+        self.find("[name=password]").send_keys((password or self.server.password) + Keys.ENTER)
+
+    def open(self, path: str) -> None:
+        self.driver.get(self.server.url + path)
+
+    def find(self, css: str) -> WebElement:
+        return self.until(lambda: self.driver.find_element(By.CSS_SELECTOR, css))
+
+    def text(self, css: str) -> str:
+        return self.find(css).text
+
+    def press(self, *keys: str) -> None:
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def state(self, wanted: str) -> None:
+        """Waits until the page says that the case is in this state."""
+        self.find(f"#case[data-state={wanted}]")
+
+    def until(self, read: Callable[[], Any]) -> Any:
+        ignored = (NoSuchElementException, StaleElementReferenceException)
+        return WebDriverWait(self.driver, WAIT_S, 0.05, ignored_exceptions=ignored).until(lambda _: read())
+
+    def drag(self, kind: str, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Drags over the picture, in pixels of the picture."""
+        (x0, y0), (x1, y1) = self.driver.execute_script(_ON_SCREEN, [start, end])
+        pointer = ActionBuilder(self.driver, mouse=PointerInput(kind, kind), duration=20)
+        pointer.pointer_action.move_to_location(round(x0), round(y0)).pointer_down()
+        pointer.pointer_action.move_to_location(round((x0 + x1) / 2), round((y0 + y1) / 2))
+        pointer.pointer_action.move_to_location(round(x1), round(y1)).pointer_up()
+        pointer.perform()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    if not VENDOR.is_dir():
+        pytest.skip("needs the pages' JavaScript: make web")
+    site = tmp_path_factory.mktemp("site")
+    (site / "zones").mkdir()
+    (site / "zones" / "pavement.geojson").write_text(_ZONE)
+    with live_server(tmp_path_factory.mktemp("live"), site=site) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def device(server: LiveServer) -> Iterator[LiveDevice]:
+    with live_device(server) as enrolled:
+        yield enrolled
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    with chromium(tmp_path_factory.mktemp("profile")) as watched:
+        yield watched
+
+
+@pytest.fixture(scope="module")
+def signed_in(browser: Watched, server: LiveServer) -> Reviewer:
+    reviewer = Reviewer(browser, server)
+    reviewer.log_in()
+    reviewer.find(".filters h1")
+    return reviewer
+
+
+@pytest.fixture
+def reviewer(signed_in: Reviewer) -> Iterator[Reviewer]:
+    """The signed-in reviewer; afterwards nothing may have gone wrong in the console or come from elsewhere."""
+    signed_in.watched.console()
+    yield signed_in
+    assert signed_in.watched.console() == []
+    assert signed_in.watched.hosts() == {"127.0.0.1"}
+
+
+_numbers = count()
+
+
+@pytest.fixture
+def new_case(device: LiveDevice, bikes_clip: Path) -> Callable[..., int]:
+    """Sends a report from a place of its own; returns the number of its case."""
+
+    def send(**changes: object) -> int:
+        number = next(_numbers)
+        # Another quality gives other bytes; another place gives another case.
+        scene = Scene(bikes_clip, lon_deg=117.2 + number * 0.01, minutes=number, quality=95 - number)
+        return device.send(street.report(device.key, scene.but(**changes)))
+
+    return send
+
+
+def test_a_wrong_password_is_refused_and_says_so_in_both_languages(browser: Watched, server: LiveServer) -> None:
+    reviewer = Reviewer(browser, server)
+    reviewer.log_in(password="wrong-wrong-wrong")
+    assert "用户名或密码错误" in reviewer.text("[role=alert]")
+    assert "Wrong name or password" in reviewer.text("[role=alert]")
+    reviewer.log_in()
+    reviewer.find(".filters h1")
+    reviewer.watched.console()  # the refusal itself is a 401 there
+
+
+def test_the_list_shows_the_case_and_keys_open_it(reviewer: Reviewer, new_case: Callable[..., int]) -> None:
+    unknown = new_case(lon_deg=None, frame=street.CORNER_FRAME, cue="motorcycle")
+    shown = new_case()
+    reviewer.open("/cases")
+    rows = {
+        row.get_attribute("href").rsplit("/", 1)[1]: row.text
+        for row in reviewer.driver.find_elements(By.CSS_SELECTOR, "a.row")
+    }
+    assert "虚拟位置 synthetic position" in rows[str(shown)]
+    assert "非机动车乱停放 disorderly bike" in rows[str(shown)]
+    assert "位置未知 place unknown" in rows[str(unknown)]
+    assert "0.000" not in rows[str(unknown)]
+    reviewer.press("j")
+    first = reviewer.driver.switch_to.active_element.get_attribute("href")
+    reviewer.press("j")
+    assert reviewer.driver.switch_to.active_element.get_attribute("href") != first
+    reviewer.press("k", Keys.ENTER)
+    reviewer.find("#case")
+    assert reviewer.driver.current_url == first
+
+
+def test_the_case_page_shows_evidence_place_and_reasons(reviewer: Reviewer, new_case: Callable[..., int]) -> None:
+    case = new_case(lon_deg=117.18512)
+    reviewer.open(f"/cases/{case}")
+    reviewer.find("#map[data-drawn]")
+    assert reviewer.driver.execute_script(_PICTURE_WIDTH) == 640
+    assert reviewer.find("#overlay rect.subject").get_attribute("width") == "298.0"
+    assert "虚拟位置 synthetic position" in reviewer.text(".case-head")
+    assert "车旁无人骑行" in reviewer.text("#reasons")
+    assert "nobody rides it" in reviewer.text("#reasons")
+    assert reviewer.text(".sigma-own") == "0.81 m"
+    assert reviewer.text(".sigma-pass") == "0.20 m"
+    assert "holds" in reviewer.text("#seal")
+    assert reviewer.driver.execute_script(_MAP_ROLES) == ["zone", "pass", "own", "sighting", "case"]
+
+
+def test_keys_confirm_and_undo(reviewer: Reviewer, new_case: Callable[..., int]) -> None:
+    reviewer.open(f"/cases/{new_case()}")
+    reviewer.state("pending")
+    reviewer.press("c")
+    reviewer.state("confirmed")
+    assert "确认违规 confirmed" in reviewer.text("#history")
+    reviewer.press("u")
+    reviewer.state("pending")
+    assert "line 2 undone" in reviewer.text("#history")
+    assert "完整 intact" in reviewer.text(".history h2")
+
+
+@pytest.mark.parametrize(
+    ("code", "family_text"),
+    [
+        ("not_the_object:shadow_or_reflection", "not the object"),
+        ("object_but_allowed:bike_in_bay", "the object, but allowed"),
+    ],
+)
+def test_keys_reject_with_a_reason_of_each_family(
+    reviewer: Reviewer, new_case: Callable[..., int], code: str, family_text: str
+) -> None:
+    reviewer.open(f"/cases/{new_case()}")
+    reviewer.state("pending")
+    reviewer.press("r")
+    key = reviewer.find(f"#reject-dialog[open] [value='{code}']").get_attribute("data-key")
+    reviewer.press(key)
+    reviewer.state("rejected")
+    assert family_text in reviewer.text("#reject-reason")
+
+
+def test_the_cue_is_changed_by_key_and_click(reviewer: Reviewer, new_case: Callable[..., int]) -> None:
+    reviewer.open(f"/cases/{new_case()}")
+    reviewer.state("pending")
+    reviewer.press("e")
+    reviewer.find("#cue-dialog[open] [value=motorcycle]").click()
+    reviewer.until(lambda: "motorcycle" in reviewer.text("#cue"))
+    reviewer.state("pending")
+
+
+@pytest.mark.parametrize("pointer", ["mouse", "touch"])
+def test_the_box_is_redrawn_by_dragging(reviewer: Reviewer, new_case: Callable[..., int], pointer: str) -> None:
+    reviewer.open(f"/cases/{new_case()}")
+    reviewer.state("pending")
+    reviewer.press("b")
+    reviewer.find("#stage.drawing")
+    reviewer.drag(pointer, (300.0, 40.0), (500.0, 200.0))
+    reviewer.press(Keys.ENTER)
+    reviewer.until(lambda: "redrawn" in reviewer.text("#history"))
+    box = reviewer.find("#overlay rect.subject")
+    drawn = [float(box.get_attribute(name) or "nan") for name in ("x", "y", "width", "height")]
+    assert drawn == pytest.approx([300.0, 40.0, 200.0, 160.0], abs=1.5)
+
+
+def test_escape_leaves_the_box_as_it_was(reviewer: Reviewer, new_case: Callable[..., int]) -> None:
+    reviewer.open(f"/cases/{new_case()}")
+    reviewer.state("pending")
+    reviewer.press("b")
+    reviewer.drag("mouse", (10.0, 10.0), (60.0, 60.0))
+    reviewer.press(Keys.ESCAPE)
+    assert not reviewer.find("#draw-form").is_displayed()
+    assert reviewer.find("#case").get_attribute("data-version") == "1"
+
+
+def test_a_second_reviewer_who_was_faster_is_not_overruled(reviewer: Reviewer, new_case: Callable[..., int]) -> None:
+    case = new_case()
+    reviewer.open(f"/cases/{case}")
+    first = reviewer.driver.current_window_handle
+    reviewer.driver.switch_to.new_window("tab")
+    reviewer.open(f"/cases/{case}")
+    reviewer.state("pending")
+    reviewer.press("c")
+    reviewer.state("confirmed")
+    reviewer.driver.close()
+    reviewer.driver.switch_to.window(first)
+    reviewer.press("r")
+    reviewer.find("#reject-dialog[open] [data-key='1']").click()
+    assert "案件已被他人更新 Somebody else changed this case" in reviewer.text("#case [role=alert]")
+    reviewer.state("confirmed")
+    reviewer.watched.console()  # the refusal itself is a 409 there
+
+
+def test_n_goes_to_the_next_pending_case(reviewer: Reviewer, new_case: Callable[..., int]) -> None:
+    older, newer = new_case(), new_case()
+    reviewer.open(f"/cases/{newer}")
+    reviewer.press("n")
+    reviewer.find(f"#case[data-case='{older}']")
+
+
+def test_an_enrolment_code_is_shown_once(reviewer: Reviewer) -> None:
+    reviewer.open("/devices")
+    reviewer.find("form[action='/devices/codes'] button").click()
+    code = reviewer.text("#enrolment-code")
+    assert len(code) == 23
+    reviewer.open("/devices")
+    assert code not in reviewer.driver.page_source
+    assert "patrol car 07" in reviewer.driver.page_source
+
+
+def test_what_was_clicked_becomes_labels(
+    reviewer: Reviewer, new_case: Callable[..., int], server: LiveServer, tmp_path: Path
+) -> None:
+    confirmed, allowed, wrong = new_case(), new_case(), new_case()
+    reviewer.open(f"/cases/{confirmed}")
+    reviewer.state("pending")
+    reviewer.press("b")
+    reviewer.drag("mouse", (320.0, 68.0), (480.0, 204.0))
+    reviewer.press(Keys.ENTER)
+    reviewer.until(lambda: "redrawn" in reviewer.text("#history"))
+    reviewer.press("c")
+    reviewer.state("confirmed")
+    for case, code in ((allowed, "object_but_allowed:ridden_bike"), (wrong, "not_the_object:other_object")):
+        reviewer.open(f"/cases/{case}")
+        reviewer.state("pending")
+        reviewer.press("r")
+        reviewer.find(f"#reject-dialog[open] [value='{code}']").click()
+        reviewer.state("rejected")
+
+    out = tmp_path / "labels"
+    command = [sys.executable, "-m", "kerbwatch", "label", "export", "--data", str(server.data), "--out", str(out)]
+    subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
+
+    image = {row["case_id"]: row["image"] for row in csv.DictReader((out / "provenance.csv").open())}
+    names = yaml.safe_load((out / "data.yaml").read_text())["names"]
+    lines = {case: _label(out, image[str(case)]) for case in (confirmed, allowed, wrong)}
+    assert lines[wrong] == ""
+    assert names[int(lines[allowed].split()[0])] == "bicycle"
+    drawn = [float(v) for v in lines[confirmed].split()[1:]]
+    assert drawn == pytest.approx([400 / 640, 136 / 272, 160 / 640, 136 / 272], abs=0.01)
+    reviewed = {row["image"]: row["cues"] for row in csv.DictReader((out / "reviewed_cues.csv").open())}
+    assert [reviewed[image[str(case)]] for case in (confirmed, allowed, wrong)] == ["bicycle"] * 3
+
+
+def test_without_webgl_the_table_stands_alone(server: LiveServer, new_case: Callable[..., int], tmp_path: Path) -> None:
+    case = new_case()
+    with chromium(tmp_path, "--disable-3d-apis") as watched:
+        reviewer = Reviewer(watched, server)
+        reviewer.log_in()
+        reviewer.find(".filters h1")
+        reviewer.open(f"/cases/{case}")
+        reviewer.until(lambda: reviewer.find("#map-missing").is_displayed())
+        assert "WGS-84" in reviewer.text("#places")
+        assert "0.81 m" in reviewer.text("#places")
+
+
+def _label(out: Path, image: str) -> str:
+    return (out / "labels" / image).with_suffix(".txt").read_text()
+
+
+_ON_SCREEN = """
+const m = document.getElementById("overlay").getScreenCTM();
+return arguments[0].map(([x, y]) => { const p = new DOMPoint(x, y).matrixTransform(m); return [p.x, p.y]; });
+"""
+_PICTURE_WIDTH = """
+const picture = new Image();
+picture.src = document.querySelector("#overlay image").href.baseVal;
+return picture.decode().then(() => picture.naturalWidth);
+"""
+_MAP_ROLES = """
+return fetch(document.getElementById("map").dataset.source).then((answer) => answer.json())
+  .then((data) => data.features.map((feature) => feature.properties.role));
+"""
+_ZONE = """{"type": "FeatureCollection", "features": [{"type": "Feature", "id": "pavement-1",
+ "properties": {"kind": "no_parking"}, "geometry": {"type": "Polygon", "coordinates":
+ [[[117.1850, 34.2610], [117.1853, 34.2610], [117.1853, 34.2612], [117.1850, 34.2612], [117.1850, 34.2610]]]}}]}"""
