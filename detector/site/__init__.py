@@ -3,7 +3,8 @@
 Public: `load_site`, `check_site`, `draw_site_map`, `Site`, `SiteProblem`.
 """
 
+from detector.site.draw import draw_site_map
 from detector.site.load import check_site, load_site
 from detector.site.model import Site, SiteProblem
 
-__all__ = ["Site", "SiteProblem", "check_site", "load_site"]
+__all__ = ["Site", "SiteProblem", "check_site", "draw_site_map", "load_site"]

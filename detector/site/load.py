@@ -245,7 +245,7 @@ def _filed_sign_zones(permits: list[Permit], zone_ids: set[str], problems: Probl
             continue
         plane = LocalPlane(*permit.point)
         disc = Polygon(plane.lon_lat_deg(shapely.get_coordinates(shapely.Point(0, 0).buffer(permit.radius_m))))
-        name = Text(zh=permit.holder, en=permit.holder)
+        name = Text(zh=permit.holder, en=f"filed sign {permit.permit_id}")
         zones.append(Zone(permit.permit_id, ZoneKind.SIGN_REGISTRY, name, disc, permit.validity))
     return zones
 
