@@ -6,19 +6,26 @@ from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
-from server.api import problems
+from server.api import openapi, problems
 from server.api.routes import router as api_router
 from server.db.engine import open_sqlite
 from server.db.migrate import upgrade
 from server.ingest.uploads import UploadStore
+from server.logs import LogRequests
+from server.metrics import CountRequests, Metrics
 from server.security.guard import require_guards
+from server.security.headers import BodyLimit, SecurityHeaders
 from server.services import Services
 from server.settings import Settings
 from server.storage import EvidenceStore, make_folder
+from server.web.install import install as install_pages
 
 
 def open_services(settings: Settings) -> Services:
-    """Opens the data folder, brings its database to the newest schema and clears what a kill left behind."""
+    """Opens the data folder, brings its database to the newest schema and clears what a kill left behind.
+
+    The caller holds the folder's lock (`server.cli.lock_folder`): two services on one folder would corrupt uploads.
+    """
     make_folder(settings.data)
     database = open_sqlite(settings.database_path)
     upgrade(database)
@@ -39,7 +46,15 @@ def create_app(services: Services) -> FastAPI:
     """
     app = FastAPI(title="Kerbwatch 街序", version="1", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.services = services
+    app.state.metrics = Metrics(services)
     problems.install(app)
+    openapi.install(app)
     app.include_router(api_router)
+    install_pages(app)
     require_guards(app.routes)
+    # The last one added is the first to see a request.
+    app.add_middleware(BodyLimit, settings=services.settings)
+    app.add_middleware(CountRequests, metrics=app.state.metrics)
+    app.add_middleware(SecurityHeaders, settings=services.settings)
+    app.add_middleware(LogRequests)
     return app

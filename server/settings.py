@@ -44,6 +44,8 @@ class Settings(BaseSettings):
 
     data: Path
     """Folder of the database, the evidence and the uploads under way; belongs to one service at a time."""
+    site: Path | None = None
+    """Site folder whose zones the case map shows."""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """0 takes any free port."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 from sqlalchemy import select
 
 from server.api.problems import documented
-from server.security.guard import Anyone, UsesServices
+from server.metrics import Metrics
+from server.security.guard import Anyone, AsCollector, UsesServices
 
 router = APIRouter(tags=["operations"])
 
@@ -24,3 +27,30 @@ def healthz(_guard: Anyone, services: UsesServices) -> Health:
     with services.database.read() as session:
         session.execute(select(1))
     return Health(status="ok")
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "Figures in the Prometheus text format.",
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        },
+        **documented(403, 503),
+    },
+)
+def metrics(_guard: AsCollector, request: Request) -> Response:
+    """Figures for Prometheus: for this machine, or with the metrics token."""
+    figures: Metrics = request.app.state.metrics
+    return Response(figures.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get(
+    "/api/v1/openapi.json",
+    response_class=JSONResponse,
+    responses={200: {"description": "This description.", "content": {"application/json": {"schema": {}}}}},
+)
+def openapi(_guard: Anyone, request: Request) -> Response:
+    """The description of this API."""
+    return JSONResponse(request.app.openapi())

@@ -86,15 +86,16 @@ class Opened(_Event):
     event: Literal["opened"] = "opened"
     report_id: ReportId
     suggested_case_id: int | None = None
+    from_case_id: int | None = None
+    """The case it was taken out of, when a merge was undone."""
 
 
 class Attached(_Event):
-    """A report was found to show the same problem; from another case when it was moved."""
+    """A report was found to show the same problem, with P(same problem) at that time."""
 
     event: Literal["attached"] = "attached"
     report_id: ReportId
-    score: Probability | None
-    from_case_id: int | None = None
+    score: Probability
 
 
 class Detached(_Event):

@@ -51,7 +51,11 @@ def open_sqlite(path: Path, *, busy_timeout_s: float = 15.0) -> Database:
         busy_timeout_s: how long a writer waits for the one before it until `sqlalchemy.exc.OperationalError`
             says busy, which the service answers with 503.
     """
-    engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": busy_timeout_s})
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        connect_args={"timeout": busy_timeout_s},
+        hide_parameters=True,  # an error that is logged must not carry names or token hashes
+    )
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:

@@ -183,8 +183,8 @@ class Report(Base):
     device_id: Mapped[str] = mapped_column(ForeignKey("devices.id"))
     hit_key: Mapped[str] = mapped_column(String(64))
     body_sha256: Mapped[str] = mapped_column(String(64))
-    sealed_json: Mapped[bytes] = mapped_column(LargeBinary)
-    """The whole `SealedReport`: ``{"body": <canonical bytes>, "seal": ...}``."""
+    sealed_json: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    """`detector.evidence.seal.sealed_bytes`; loaded only when asked for."""
     kind: Mapped[str] = mapped_column(String(64), index=True)
     cue: Mapped[str] = mapped_column(String(200))
     outcome: Mapped[str] = mapped_column(String(32))

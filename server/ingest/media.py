@@ -18,6 +18,11 @@ class Media:
     width_px: int | None = None
     height_px: int | None = None
 
+    def __str__(self) -> str:
+        return (
+            self.media_type if self.width_px is None else f"{self.media_type} of {self.width_px} x {self.height_px} px"
+        )
+
 
 def sniff(file: BinaryIO) -> Media | None:
     """Type of an evidence file by its magic bytes; `None` for anything that is no JPEG, PNG or MP4 in order."""

@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 from server.db.engine import Database
 from server.db.tables import Evidence, EvidenceState, Report, Upload
 from server.errors import Conflict, Forbidden, Gone, NotFound, Refused, TooMany, UploadBroken
-from server.ingest.media import sniff
+from server.ingest.media import Media, sniff
 from server.settings import Limits
 from server.storage import EvidenceStore, fsync_path, make_folder
 
@@ -142,15 +142,15 @@ class UploadStore:
             if not data:
                 return state
             self._write(upload_id, at_offset, data)
-            if new_offset == state.length_bytes:
-                self._finish(device_id, state, now)
+            finished = new_offset == state.length_bytes
+            media = self._finish(device_id, state) if finished else None
             with self._database.write() as session:
                 upload = _own(session, device_id, upload_id, now)
                 upload.offset_bytes = new_offset
                 upload.expires_at = now + self._life
-                if new_offset == state.length_bytes:
+                if finished:
                     for item in _declared(session, device_id, state.sha256):
-                        if item.size_bytes == state.length_bytes:
+                        if _fits(item, state.length_bytes, media):
                             item.state, item.stored_at = EvidenceState.STORED, now
                 result = _state(upload)
             if result.complete:
@@ -187,7 +187,8 @@ class UploadStore:
             part.flush()
             os.fsync(part.fileno())
 
-    def _finish(self, device_id: str, state: UploadState, now: datetime) -> None:
+    def _finish(self, device_id: str, state: UploadState) -> Media | None:
+        """Checks the whole file and moves it to the evidence store; says what it is."""
         with self._part(state.id).open("rb") as part:
             digest = hashlib.sha256()
             while chunk := part.read(_COPY_BYTES):
@@ -201,19 +202,15 @@ class UploadStore:
             )
         with self._database.read() as session:
             declared = _declared(session, device_id, state.sha256)
-        for item in declared:
-            if media is None or media.media_type != item.media_type:
-                found = media.media_type if media else "no JPEG, PNG or MP4"
-                self._discard(state.id)
-                raise UploadBroken(f"the report says {item.media_type}, the bytes say {found}", slug="wrong-media")
-            if media.width_px is not None and (media.width_px, media.height_px) != (item.width_px, item.height_px):
-                self._discard(state.id)
-                raise UploadBroken(
-                    f"the report says {item.width_px} x {item.height_px} px, "
-                    f"the picture says {media.width_px} x {media.height_px}",
-                    slug="wrong-size",
-                )
+        if not any(_fits(item, state.length_bytes, media) for item in declared):
+            self._discard(state.id)
+            raise UploadBroken(
+                f"the bytes are {media or 'no JPEG, PNG or MP4'}, the report declares "
+                f"{declared[0].media_type} of {declared[0].width_px} x {declared[0].height_px} px",
+                slug="wrong-media",
+            )
         self._evidence.put(state.sha256, self._part(state.id))
+        return media
 
     def _discard(self, upload_id: str) -> None:
         with self._database.write() as session:
@@ -249,6 +246,13 @@ def _declared(session: Session, device_id: str, sha256: str) -> list[Evidence]:
     return list(
         session.scalars(select(Evidence).join(Report).where(Report.device_id == device_id, Evidence.sha256 == sha256))
     )
+
+
+def _fits(item: Evidence, size_bytes: int, media: Media | None) -> bool:
+    """The file is what the report declares it to be; a picture's own header says its size in pixels."""
+    if media is None or (item.size_bytes, item.media_type) != (size_bytes, media.media_type):
+        return False
+    return media.width_px is None or (media.width_px, media.height_px) == (item.width_px, item.height_px)
 
 
 def _own(session: Session, device_id: str, upload_id: str, now: datetime) -> Upload:

@@ -7,13 +7,13 @@ refuses to start with a route that names none (`require_guards`).
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from fastapi.security import APIKeyCookie, HTTPBearer
 from starlette.routing import BaseRoute
 
@@ -143,15 +143,16 @@ UsesServices = Annotated[Services, Depends(services)]
 _GUARDS = {anyone, reviewer, writing_reviewer, device, collector}
 
 
-def require_guards(routes: Iterable[BaseRoute]) -> None:
+def require_guards(routes: Sequence[BaseRoute]) -> None:
     """Checks that every API route and page names a guard.
 
     Raises:
         RuntimeError: names the route that does not: a mistake in the program, found at every start.
     """
-    for route in routes:
+    for context in iter_route_contexts(routes):
+        route = context.original_route
         if isinstance(route, APIRoute) and not _guarded(route.dependant):
-            raise RuntimeError(f"route {route.path} names no guard: see server/security/guard.py")
+            raise RuntimeError(f"route {context.path} names no guard: see server/security/guard.py")
 
 
 def _guarded(dependant: Dependant) -> bool:
