@@ -70,9 +70,11 @@ class SceneCutter:
 
 
 def _thumbnail(image: Image) -> _Thumbnail:
-    # Area averaging over the whole picture is most of the cost, so big pictures are first thinned to every nth pixel.
-    step = max(1, min(image.shape[0] // (4 * HEIGHT_PX), image.shape[1] // (4 * WIDTH_PX)))
-    small = cv2.resize(image[::step, ::step], (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA)
+    # Averaging every pixel would be most of the cost: big pictures are thinned first.
+    if image.shape[0] > 4 * HEIGHT_PX and image.shape[1] > 4 * WIDTH_PX:
+        thin = cv2.resize(image, (4 * WIDTH_PX, 4 * HEIGHT_PX), interpolation=cv2.INTER_NEAREST)
+        image = thin.astype(np.uint8, copy=False)
+    small = cv2.resize(image, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA)
     hsv = cv2.cvtColor(small, cv2.COLOR_BGR2HSV)
     colours = cv2.calcHist([hsv], [0, 1, 2], None, list(_BINS), [0, 180, 0, 256, 0, 256]).ravel()
     grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.uint8)

@@ -12,7 +12,7 @@ from detector.detections import Detections
 from detector.errors import InputError
 from detector.frame import Frame
 from detector.tracking.associate import assign, cue_groups
-from detector.tracking.background import UNKNOWN, Background, BackgroundMotion
+from detector.tracking.background import STILL, UNKNOWN, Background, BackgroundMotion
 from detector.tracking.companions import as_box, companions
 from detector.tracking.kalman import BoxFilter
 from detector.tracking.live import LiveTrack
@@ -85,14 +85,23 @@ class Tracker:
         source_id: stable name of the source.
         cue_names: the model's cues in index order.
         limits: `TrackerLimits`.
+        standing_camera: the camera is fixed to something that stands, so no motion is looked for in the picture:
+            quicker, and nothing that drives through can pass for it. Never set it for a vehicle or a hand.
     """
 
-    def __init__(self, source_id: str, cue_names: tuple[str, ...], limits: TrackerLimits | None = None) -> None:
+    def __init__(
+        self,
+        source_id: str,
+        cue_names: tuple[str, ...],
+        limits: TrackerLimits | None = None,
+        *,
+        standing_camera: bool = False,
+    ) -> None:
         self._source_id = source_id
         self._cue_names = cue_names
         self._groups = cue_groups(cue_names)
         self._limits = limits or TrackerLimits()
-        self._motion = BackgroundMotion()
+        self._motion = None if standing_camera else BackgroundMotion()
         self._live: list[LiveTrack] = []
         self._next_ordinal = 0
         self._scene: int | None = None
@@ -131,6 +140,8 @@ class Tracker:
             )
 
     def _background(self, frame: Frame, detections: Detections) -> Background:
+        if self._motion is None:
+            return STILL
         if not self._live and not len(detections):
             self._motion.reset()
             return UNKNOWN
@@ -251,7 +262,8 @@ class Tracker:
         return self._end(ended)
 
     def _end_all(self) -> list[LiveTrack]:
-        self._motion.reset()
+        if self._motion is not None:
+            self._motion.reset()
         return self._end(list(self._live))
 
     def _end(self, ended: list[LiveTrack]) -> list[LiveTrack]:
