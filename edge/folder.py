@@ -16,7 +16,8 @@ from typing import Final
 from detector.errors import InputError
 from detector.evidence.seal import DeviceKey
 from edge.durable import TMP_PREFIX, explain, fsync_dir, make_dir, write_atomic
-from edge.outbox import KeptReport, Outbox, Quota
+from edge.outbox import Outbox
+from edge.parcels import KeptReport, Quota
 
 HIDDEN_DIR: Final = ".kerbwatch"
 REPORTS_DIR: Final = "reports"

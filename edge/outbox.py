@@ -10,209 +10,42 @@ A hit is put once: its `hit_key` is unique, and its `report_id` is minted once. 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from detector.errors import InputError, KerbwatchError, TransientError
+from detector.errors import InputError, KerbwatchError
 from detector.evidence.seal import DeviceKey, seal, sealed_bytes
 from detector.report import ReportBody
 from edge.device import open_key
 from edge.durable import TMP_PREFIX, disk_full, free_bytes, fsync_dir, make_dir, write_atomic
+from edge.outbox_files import connect, hold, translated
+from edge.parcels import (
+    SUFFIXES,
+    BodyBuilder,
+    Counts,
+    EvidenceFile,
+    FileJob,
+    FileState,
+    KeptReport,
+    Quota,
+    ReportJob,
+    ReportState,
+)
+
+__all__ = ["BodyBuilder", "EvidenceFile", "Outbox", "Quota"]
 
 DATABASE_FILE: Final = "outbox.db"
-LOCK_FILE: Final = "outbox.lock"
 EVIDENCE_DIR: Final = "evidence"
-SUFFIXES: Final = {"image/jpeg": ".jpg", "image/png": ".png", "video/mp4": ".mp4"}
-"""File name ending of each media type a report may carry."""
-
-_VERSION = 1
 _WAIT_MAX_S = 3600.0
 """No wait is longer; one that seems to be comes from a clock that was set back, and is over."""
-
-_SCHEMA = """
-CREATE TABLE hits (
-    hit_key TEXT PRIMARY KEY,
-    report_id TEXT NOT NULL UNIQUE,
-    created_at TEXT NOT NULL
-) STRICT;
-CREATE TABLE reports (
-    report_id TEXT PRIMARY KEY REFERENCES hits (report_id),
-    sealed BLOB NOT NULL,
-    body_sha256 TEXT NOT NULL,
-    state TEXT NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'sent', 'stored', 'conflict', 'refused')),
-    attempts INTEGER NOT NULL DEFAULT 0,
-    next_attempt_at REAL NOT NULL DEFAULT 0,
-    last_error TEXT,
-    case_url TEXT
-) STRICT;
-CREATE INDEX reports_by_state ON reports (state);
-CREATE TABLE files (
-    sha256 TEXT PRIMARY KEY,
-    suffix TEXT NOT NULL,
-    size_bytes INTEGER NOT NULL CHECK (size_bytes > 0),
-    state TEXT NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'sent', 'held')),
-    dropped INTEGER NOT NULL DEFAULT 0 CHECK (dropped IN (0, 1)),
-    upload_url TEXT,
-    offset_hint_bytes INTEGER NOT NULL DEFAULT 0,
-    mismatches INTEGER NOT NULL DEFAULT 0,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    next_attempt_at REAL NOT NULL DEFAULT 0,
-    last_error TEXT
-) STRICT;
-CREATE TABLE report_files (
-    report_id TEXT NOT NULL REFERENCES reports (report_id),
-    sha256 TEXT NOT NULL REFERENCES files (sha256),
-    PRIMARY KEY (report_id, sha256)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX report_files_by_file ON report_files (sha256);
-"""
-
-
-class ReportState(StrEnum):
-    """How far a report has come."""
-
-    QUEUED = "queued"
-    """Durable here, not known to be at the server."""
-    SENT = "sent"
-    """The server has the JSON; evidence is under way."""
-    STORED = "stored"
-    """The server says that everything is stored."""
-    CONFLICT = "conflict"
-    """The server holds another body under this id: kept here for a person to look at."""
-    REFUSED = "refused"
-    """The server finds the body invalid: kept here for a person to look at."""
-
-
-class FileState(StrEnum):
-    """How far an evidence file has come."""
-
-    QUEUED = "queued"
-    SENT = "sent"
-    """Every byte was accepted; the server's word on the whole report follows."""
-    HELD = "held"
-    """Its bytes do not match their hash, here or there: kept for a person to look at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """How much disk the outbox may take.
-
-    Attributes:
-        bytes_max: of evidence files. Reached, acknowledged evidence is dropped, oldest first; unsent never is.
-        reserve_bytes: left free on the file system for everything else on the device.
-    """
-
-    bytes_max: int = 32 * 1024**3
-    reserve_bytes: int = 128 * 1024**2
-
-    def __post_init__(self) -> None:
-        if self.bytes_max <= 0 or self.reserve_bytes < 0:
-            raise InputError(
-                f"quota of {self.bytes_max} bytes with {self.reserve_bytes} in reserve: "
-                "bytes_max must be above 0 and reserve_bytes not below 0"
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class EvidenceFile:
-    """Bytes of one evidence file; `suffix` with its dot. `of` names the hash for you."""
-
-    data: bytes
-    sha256: str
-    suffix: str
-
-    def __post_init__(self) -> None:
-        if self.suffix not in SUFFIXES.values():
-            raise InputError(f"evidence suffix {self.suffix!r} is none of {', '.join(SUFFIXES.values())}")
-        if sha256(self.data).hexdigest() != self.sha256:
-            raise InputError(f"evidence named {self.sha256} has other bytes")
-
-    @staticmethod
-    def of(data: bytes, suffix: str) -> EvidenceFile:
-        """The file with its hash."""
-        return EvidenceFile(data, sha256(data).hexdigest(), suffix)
-
-    @property
-    def name(self) -> str:
-        """File name: the hash and the suffix."""
-        return self.sha256 + self.suffix
-
-
-BodyBuilder = Callable[[uuid.UUID], tuple[ReportBody, Sequence[EvidenceFile]]]
-"""Makes the body for a freshly minted report id, with its evidence files."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReportJob:
-    """A report whose JSON is to be sent, or whose state at the server is to be asked."""
-
-    report_id: uuid.UUID
-    sealed: bytes
-    body_sha256: str
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class FileJob:
-    """An evidence file to be uploaded; `0 <= offset_hint_bytes <= size_bytes`.
-
-    `offset_hint_bytes` only serves progress: the server alone knows what it has. `mismatches` counts how often it
-    found other bytes than the hash names.
-    """
-
-    sha256: str
-    path: Path
-    report_id: uuid.UUID
-    """One of the reports that name it."""
-    size_bytes: int
-    upload_url: str | None
-    offset_hint_bytes: int
-    mismatches: int
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class KeptReport:
-    """A report as it lies in the outbox."""
-
-    report_id: uuid.UUID
-    hit_key: str
-    state: ReportState
-    sealed: bytes
-    files: tuple[Path, ...]
-    last_error: str | None
-    case_url: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Reports by state, and files not yet at the server."""
-
-    queued: int
-    sent: int
-    stored: int
-    conflict: int
-    refused: int
-    files_waiting: int
-    files_held: int
-    bytes_waiting: int
-
-    @property
-    def waiting(self) -> int:
-        """Reports that more uploading can still bring to the server."""
-        return self.queued + self.sent
 
 
 class Outbox:
@@ -241,11 +74,11 @@ class Outbox:
             InputError: the folder cannot be written, or key or database are damaged.
         """
         make_dir(folder, mode=0o700)
-        lock_fd = _lock(folder)
+        lock_fd = hold(folder)
         try:
             device_key = key or open_key(folder)
             make_dir(folder / EVIDENCE_DIR)
-            database = _connect(folder / DATABASE_FILE)
+            database = connect(folder / DATABASE_FILE)
             outbox = Outbox(folder, device_key, quota or Quota(), lock_fd, database)
             outbox._clear_away()
         except BaseException:
@@ -481,9 +314,9 @@ class Outbox:
         return self._folder / EVIDENCE_DIR / f"{name}{suffix}"
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self) -> Generator[sqlite3.Connection]:
         """All or nothing, durable at the end; SQLite's own errors become the product's."""
-        with self._mutex, _translated(self._folder / DATABASE_FILE):
+        with self._mutex, translated(self._folder / DATABASE_FILE):
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield self._database
@@ -498,11 +331,11 @@ class Outbox:
             database.execute(statement, values)
 
     def _one(self, statement: str, *values: object) -> tuple | None:
-        with self._mutex, _translated(self._folder / DATABASE_FILE):
+        with self._mutex, translated(self._folder / DATABASE_FILE):
             return self._database.execute(statement, values).fetchone()
 
     def _all(self, statement: str, *values: object) -> list[tuple]:
-        with self._mutex, _translated(self._folder / DATABASE_FILE):
+        with self._mutex, translated(self._folder / DATABASE_FILE):
             return self._database.execute(statement, values).fetchall()
 
     def _report_job(self, condition: str) -> ReportJob | None:
@@ -624,58 +457,3 @@ def _check_belongs(hit_key: str, report_id: uuid.UUID, body: ReportBody, files: 
     if named != given:
         wrong = sorted(set(named.items()) ^ set(given.items()))
         raise InputError(f"report {report_id}: evidence named and evidence given differ at {wrong[0][0]}{wrong[0][1]}")
-
-
-def _lock(folder: Path) -> int:
-    """Hold the folder until this process ends, however it ends."""
-    path = folder / LOCK_FILE
-    try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise InputError(f"cannot open {path}: {error.strerror}") from error
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.pread(fd, 20, 0).decode("ascii", "replace").strip() or "unknown"
-        os.close(fd)
-        raise TransientError(
-            f"{folder} is in use by another patrol (process {holder}): wait until it ends, or name another folder"
-        ) from None
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
-    return fd
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    with _translated(path):
-        database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-        try:
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = FULL")
-            database.execute("PRAGMA foreign_keys = ON")
-            version = database.execute("PRAGMA user_version").fetchone()[0]
-            if version > _VERSION:
-                raise InputError(f"{path} was written by a newer Kerbwatch (format {version}): update this one")
-            if version == 0:
-                database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
-        except BaseException:
-            database.close()
-            raise
-    fsync_dir(path.parent)
-    return database
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    """SQLite's errors as the product's: a full disk passes, a damaged file does not."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        name = getattr(error, "sqlite_errorname", "")
-        if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
-            raise disk_full(path, 0, why=f"the database could not be written ({error})") from error
-        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-            raise InputError(f"{path} is damaged ({error}): keep a copy, then move it away to start anew") from error
-        if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-            raise InputError(f"cannot write {path} ({error}): name a folder this user may write") from error
-        raise

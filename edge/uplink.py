@@ -25,7 +25,8 @@ from detector.errors import InputError, PermanentError, TransientError
 from detector.evidence.seal import DeviceKey
 from edge import tus
 from edge.device import ENROLMENT_FILE, Enrolment, load_enrolment, save_enrolment
-from edge.outbox import Counts, FileJob, Outbox, ReportJob, ReportState
+from edge.outbox import Outbox
+from edge.parcels import Counts, FileJob, ReportJob, ReportState
 from edge.wire import LinkError, NotEnrolled, ServerBusy, ServerClient, Timeouts, TooLarge, WrongServer, server_base
 
 REPORTS_PATH = "/api/v1/reports"

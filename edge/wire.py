@@ -176,7 +176,10 @@ class ServerClient:
         """
         target = urlsplit(urljoin(request_url, location))
         here = urlsplit(self.base_url)
-        return f"{here.scheme}://{here.netloc}{target.path}{f'?{target.query}' if target.query else ''}"
+        # A server below a path of its proxy may not know that path either.
+        below = "" if target.path.startswith(f"{here.path}/") else here.path
+        query = f"?{target.query}" if target.query else ""
+        return f"{here.scheme}://{here.netloc}{below}{target.path}{query}"
 
     def request(
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, content: bytes | None = None

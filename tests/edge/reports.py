@@ -11,7 +11,7 @@ import numpy as np
 
 from detector.report import EvidenceItem, ReportBody, ReportBox, ReportReason, Versions, hit_key
 from detector.vocabulary import Kind, Outcome
-from edge.outbox import BodyBuilder, EvidenceFile
+from edge.parcels import BodyBuilder, EvidenceFile
 
 SEEN_AT = datetime(2026, 5, 17, 9, 30, tzinfo=UTC)
 

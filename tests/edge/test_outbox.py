@@ -16,7 +16,8 @@ import pytest
 
 from detector.errors import InputError, SealError, TransientError
 from detector.evidence.seal import DeviceKey, read_sealed
-from edge.outbox import EvidenceFile, Outbox, Quota, ReportState
+from edge.outbox import Outbox
+from edge.parcels import EvidenceFile, Quota, ReportState
 from tests.edge.reports import body, builder, key_of, picture
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -11,7 +11,7 @@ import pytest
 from detector.errors import SealError
 from detector.evidence.seal import DeviceKey, check_seal, read_sealed, seal, sealed_bytes
 from detector.report import SealedReport
-from edge.outbox import EvidenceFile
+from edge.parcels import EvidenceFile
 from tests.edge.reports import body
 
 KEY = DeviceKey.generate()

@@ -20,7 +20,7 @@ from detector.evidence.cli import verify
 from detector.evidence.seal import DeviceKey, seal, sealed_bytes
 from detector.evidence.verify import Limits, verify_folder
 from edge.folder import ReportFolder
-from edge.outbox import EvidenceFile
+from edge.parcels import EvidenceFile
 from tests.edge.reports import body, builder, key_of, picture
 
 KEY = DeviceKey.generate()

@@ -1,0 +1,110 @@
+"""The outbox's database and its lock: opened safely, and their failures told in the product's own errors."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from detector.errors import InputError, TransientError
+from edge.durable import disk_full, fsync_dir
+
+LOCK_FILE: Final = "outbox.lock"
+_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE hits (
+    hit_key TEXT PRIMARY KEY,
+    report_id TEXT NOT NULL UNIQUE,
+    created_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE reports (
+    report_id TEXT PRIMARY KEY REFERENCES hits (report_id),
+    sealed BLOB NOT NULL,
+    body_sha256 TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'sent', 'stored', 'conflict', 'refused')),
+    attempts INTEGER NOT NULL DEFAULT 0,
+    next_attempt_at REAL NOT NULL DEFAULT 0,
+    last_error TEXT,
+    case_url TEXT
+) STRICT;
+CREATE INDEX reports_by_state ON reports (state);
+CREATE TABLE files (
+    sha256 TEXT PRIMARY KEY,
+    suffix TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL CHECK (size_bytes > 0),
+    state TEXT NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'sent', 'held')),
+    dropped INTEGER NOT NULL DEFAULT 0 CHECK (dropped IN (0, 1)),
+    upload_url TEXT,
+    offset_hint_bytes INTEGER NOT NULL DEFAULT 0,
+    mismatches INTEGER NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    next_attempt_at REAL NOT NULL DEFAULT 0,
+    last_error TEXT
+) STRICT;
+CREATE TABLE report_files (
+    report_id TEXT NOT NULL REFERENCES reports (report_id),
+    sha256 TEXT NOT NULL REFERENCES files (sha256),
+    PRIMARY KEY (report_id, sha256)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX report_files_by_file ON report_files (sha256);
+"""
+
+
+def hold(folder: Path) -> int:
+    """Hold the folder until this process ends, however it ends."""
+    path = folder / LOCK_FILE
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise InputError(f"cannot open {path}: {error.strerror}") from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(fd, 20, 0).decode("ascii", "replace").strip() or "unknown"
+        os.close(fd)
+        raise TransientError(
+            f"{folder} is in use by another patrol (process {holder}): wait until it ends, or name another folder"
+        ) from None
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+    return fd
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    with translated(path):
+        database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = FULL")
+            database.execute("PRAGMA foreign_keys = ON")
+            version = database.execute("PRAGMA user_version").fetchone()[0]
+            if version > _VERSION:
+                raise InputError(f"{path} was written by a newer Kerbwatch (format {version}): update this one")
+            if version == 0:
+                database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+        except BaseException:
+            database.close()
+            raise
+    fsync_dir(path.parent)
+    return database
+
+
+@contextmanager
+def translated(path: Path) -> Generator[None]:
+    """SQLite's errors as the product's: a full disk passes, a damaged file does not."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        name = getattr(error, "sqlite_errorname", "")
+        if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+            raise disk_full(path, 0, why=f"the database could not be written ({error})") from error
+        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            raise InputError(f"{path} is damaged ({error}): keep a copy, then move it away to start anew") from error
+        if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+            raise InputError(f"cannot write {path} ({error}): name a folder this user may write") from error
+        raise
