@@ -108,7 +108,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     from detector.errors import KerbwatchError
 
     try:
-        _application(asked if asked in ENTRIES else None)(args=args, prog_name="kerbwatch")
+        _application(asked if asked in ENTRIES else None)(
+            args=args, prog_name="kerbwatch", default_map={"patrol": {"model": str(DEFAULT_BUNDLE)}}
+        )
     except KerbwatchError as error:
         if debug:
             raise
@@ -116,6 +118,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise SystemExit(error.exit_code) from error
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    except Exception as defect:
+        # The one place that may catch everything: a user gets a line to report, a developer --debug.
+        if debug:
+            raise
+        line = f"internal error: {type(defect).__name__}: {defect}; run again with --debug and report what it prints"
+        typer.secho(line, fg=typer.colors.RED, err=True)
+        raise SystemExit(70) from defect  # EX_SOFTWARE
 
 
 if __name__ == "__main__":
