@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+import numpy as np
+
+from detector.detections import Detections
 from detector.errors import InputError
+from detector.evidence.privacy import blur_people
 from detector.geo.camera import Camera, ObservedBy, VehicleCamera
 from detector.model.bundle import SUMS
 from detector.model.yolo import Detector, open_detector
@@ -36,6 +41,7 @@ class Plan:
     sources: tuple[Source, ...]
     window: Window
     gnss: FixTrack | None
+    face_model: Path | None
     versions: Versions
     warnings: tuple[str, ...]
 
@@ -56,6 +62,8 @@ def make_plan(config: PatrolConfig, device_id: str) -> Plan:
     sources = _sources(config)
     track, warnings = _gnss(config, camera, sources)
     detector = open_detector(config.model, threads=config.threads)
+    # Whether people can be blurred at all must show now, not at the first report.
+    blur_people(np.zeros((64, 64, 3), np.uint8), Detections.empty(detector.cue_names), config.face_model)
     observed_by = config.observed_by or camera.observed_by
     inputs = Inputs(
         device_id=device_id,
@@ -76,6 +84,7 @@ def make_plan(config: PatrolConfig, device_id: str) -> Plan:
         sources=sources,
         window=config.window,
         gnss=track,
+        face_model=config.face_model,
         versions=Versions(
             software=software_version(),
             model_name=detector.bundle.card.name,

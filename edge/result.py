@@ -52,7 +52,7 @@ class ReportLine:
     reasons: tuple[ReasonLine, ...]
     zone_ids: tuple[str, ...]
     count: int
-    captured_at: str
+    first_seen_at: str
     path: str | None = None
     case_url: str | None = None
 
@@ -131,7 +131,7 @@ def report_line(report_id: str, hit_key: str, hit: Hit, *, synthetic: bool) -> R
         reasons=tuple(_reason(r) for r in hit.reasons),
         zone_ids=hit.zone_ids,
         count=hit.count,
-        captured_at=hit.track.first_seen_at.isoformat(),
+        first_seen_at=hit.track.first_seen_at.isoformat(),
     )
 
 
