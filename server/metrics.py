@@ -35,7 +35,7 @@ class Metrics:
     def text(self) -> bytes:
         """Everything in the text format; counts in the database are taken now."""
         with self._services.database.read() as session:
-            by_state = dict(session.execute(select(Case.state, func.count()).group_by(Case.state)).tuples().all())
+            by_state = dict(session.execute(select(Case.state, func.count()).group_by(Case.state)).all())
             reports = session.scalar(select(func.count()).select_from(Report))
             missing = session.scalar(
                 select(func.count()).select_from(Evidence).where(Evidence.state == EvidenceState.MISSING)

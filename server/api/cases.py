@@ -31,7 +31,7 @@ from server.db.tables import Case, CaseState, Evidence, LabelBox, Report, Sighti
 from server.security.guard import AsReviewer, AsWritingReviewer, UsesServices
 from server.services import Services
 
-router = APIRouter(prefix="/cases", tags=["cases"])
+router = APIRouter(prefix="/api/v1/cases", tags=["cases"])
 
 CaseId = Annotated[int, Path(ge=1, le=2**53)]
 

@@ -12,7 +12,7 @@ from server.errors import Forbidden
 from server.security import devices
 from server.security.guard import Anyone, AsWritingReviewer, UsesServices
 
-router = APIRouter(prefix="/devices", tags=["devices"])
+router = APIRouter(prefix="/api/v1/devices", tags=["devices"])
 
 
 @router.post("/codes", status_code=201, responses=documented(401, 403, 503, 507))

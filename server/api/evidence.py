@@ -29,7 +29,7 @@ from server.security.guard import Anyone, AsDevice, AsReviewer, UsesServices
 from server.security.headers import EVIDENCE_POLICY
 from server.services import Services
 
-router = APIRouter(prefix="/evidence", tags=["evidence"])
+router = APIRouter(prefix="/api/v1/evidence", tags=["evidence"])
 
 VERSION = "1.0.0"
 _APPEND_BYTES = 1024 * 1024

@@ -20,7 +20,7 @@ from server.ingest.space import require_space
 from server.security.guard import AsDevice, UsesServices
 from server.services import Services
 
-router = APIRouter(prefix="/reports", tags=["reports"])
+router = APIRouter(prefix="/api/v1/reports", tags=["reports"])
 
 
 async def _body(request: Request) -> bytes:

@@ -9,7 +9,7 @@ from server.api.schemas import SessionOut, SignIn
 from server.security import entrance
 from server.security.guard import Anyone, AsReviewer, AsWritingReviewer
 
-router = APIRouter(prefix="/session", tags=["reviewers"])
+router = APIRouter(prefix="/api/v1/session", tags=["reviewers"])
 
 
 @router.post("", status_code=201, responses=documented(401, 403, 413, 422, 429, 503, 507))

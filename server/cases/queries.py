@@ -73,7 +73,7 @@ def count_sightings(session: Session, case_ids: Sequence[int]) -> dict[int, int]
     rows = session.execute(
         select(Sighting.case_id, func.count()).where(Sighting.case_id.in_(case_ids)).group_by(Sighting.case_id)
     )
-    return {case_id: number for case_id, number in rows.tuples()}  # noqa: C416 - dict() loses the types
+    return dict(rows.all())
 
 
 def _where(query: _Query, wanted: CaseFilter) -> _Query:

@@ -63,12 +63,12 @@ class CaseList:
 
 def load(session: Session, asked: Filter) -> CaseList:
     """The page of the list that was asked for."""
-    counts = dict(session.execute(select(Case.state, func.count()).group_by(Case.state)).tuples().all())
+    counts = dict(session.execute(select(Case.state, func.count()).group_by(Case.state)).all())
     total = session.scalar(_where(select(func.count()).select_from(Case), asked)) or 0
     query = _where(select(Case), asked).order_by(Case.last_seen_at.desc(), Case.id.desc())
     cases = session.scalars(query.limit(PAGE_SIZE).offset((asked.page - 1) * PAGE_SIZE)).all()
     ids = [case.id for case in cases]
-    sightings = dict(session.execute(_sightings(ids)).tuples().all())
+    sightings = dict(session.execute(_sightings(ids)).all())
     pictures = _pictures(session, ids)
     rows = tuple(_row(case, sightings.get(case.id, 0), pictures.get(case.id)) for case in cases)
     return CaseList(rows, asked, total, counts)
