@@ -1,12 +1,10 @@
 """What the map of a case draws, as one GeoJSON collection; there are no tiles and nothing comes from elsewhere.
 
-Zones are shown as the site folder holds them, only those near the case: a city has ten thousand.
+Only zones near the case are drawn: a city has ten thousand.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,29 +13,33 @@ from typing import Any
 import numpy as np
 import shapely
 import structlog
-from shapely.geometry import shape
 
+from detector.errors import SiteError
 from detector.geo.plane import LocalPlane
+from detector.geo.zones import GRANTING, Zone, ZoneKind
+from detector.site.load import load_site
 from server.web.case_page import CasePage, Place
 from server.web.position_error import PositionError
 
 NEAR_M = 250.0
 """Zones within this distance of the case are drawn."""
 _ZONES_MAX = 400
+_PERMITS = GRANTING - {ZoneKind.GRID, ZoneKind.PRIVACY_EXCLUSION}
+"""Drawn as permitted ground. Grids cover everything and are not drawn."""
 
 _log = structlog.get_logger("kerbwatch.map")
 
 
 @dataclass(frozen=True, slots=True)
-class Zones:
-    """The zone features of a site folder with a tree over their shapes."""
+class ZoneLayer:
+    """The zones of a site with a tree over their polygons."""
 
-    features: tuple[Mapping[str, Any], ...]
+    zones: tuple[Zone, ...]
     tree: shapely.STRtree
 
 
 def collection(case: CasePage, site: Path | None) -> dict[str, Any]:
-    """The map of a case: features with a ``role`` of zone, pass, own, sighting or case, in drawing order."""
+    """The map of a case: features with a ``role`` of zone, permit, pass, own, sighting or case, in drawing order."""
     features: list[dict[str, Any]] = []
     if case.place is not None:
         if site is not None:
@@ -69,44 +71,35 @@ def _point(role: str, point: tuple[float, float], **properties: Any) -> dict[str
 
 
 def _zones_near(site: Path, lon_deg: float, lat_deg: float) -> list[dict[str, Any]]:
-    files = sorted((site / "zones").glob("*.geojson"))
-    zones = _zones(tuple((path, path.stat().st_mtime_ns) for path in files))
+    layer = _layer(site, max((path.stat().st_mtime_ns for path in site.rglob("*") if path.is_file()), default=0))
     corners = LocalPlane(lon_deg, lat_deg).lon_lat_deg(np.array([[-NEAR_M, -NEAR_M], [NEAR_M, NEAR_M]]))
-    near = sorted(int(i) for i in zones.tree.query(shapely.box(*corners.ravel())))[:_ZONES_MAX]
-    return [
-        {
-            "type": "Feature",
-            "properties": {"role": "zone", **_described(zones.features[i])},
-            "geometry": zones.features[i]["geometry"],
-        }
-        for i in near
-    ]
+    near = sorted(int(i) for i in layer.tree.query(shapely.box(*corners.ravel())))[:_ZONES_MAX]
+    return [_zone(layer.zones[i]) for i in near]
 
 
-def _described(feature: Mapping[str, Any]) -> dict[str, str]:
-    properties = feature.get("properties") or {}
-    name = properties.get("name", "")
-    if isinstance(name, Mapping):
-        name = " · ".join(str(part) for part in name.values())
+def _zone(zone: Zone) -> dict[str, Any]:
     return {
-        "id": str(properties.get("id") or feature.get("id") or ""),
-        "kind": str(properties.get("kind", "")),
-        "name": str(name),
+        "type": "Feature",
+        "properties": {
+            "role": "permit" if zone.kind in _PERMITS else "zone",
+            "id": zone.zone_id,
+            "kind": zone.kind.value,
+            "name": zone.name.both(),
+        },
+        "geometry": shapely.geometry.mapping(zone.polygon),
     }
 
 
-@lru_cache(maxsize=4)
-def _zones(files: Sequence[tuple[Path, int]]) -> Zones:
-    """Every zone of the files; read again when one changes. A file that cannot be read leaves the map poorer."""
-    features: list[Mapping[str, Any]] = []
-    shapes: list[shapely.Geometry] = []
-    for path, _changed in files:
-        try:
-            for feature in json.loads(path.read_bytes())["features"]:
-                shapes.append(shape(feature["geometry"]))
-                features.append(feature)
-        except (ValueError, KeyError, TypeError, AttributeError, shapely.errors.ShapelyError) as broken:
-            # `kerbwatch site check` is where a city mends it; a reviewer can decide without the layer.
-            _log.warning("zones not shown", file=path.name, error=str(broken))
-            del features[len(shapes) :], shapes[len(features) :]
-    return Zones(tuple(features), shapely.STRtree(shapes))
+@lru_cache(maxsize=2)
+def _layer(site: Path, changed_ns: int) -> ZoneLayer:
+    """The zones of a site folder, read again when a file in it changes.
+
+    A folder that does not pass its check leaves the map without zones: `kerbwatch site check` is where a city mends
+    it, and a reviewer can decide without them.
+    """
+    try:
+        zones = [zone for zone in load_site(site).zones.zones if zone.kind is not ZoneKind.GRID]
+    except SiteError as wrong:
+        _log.warning("zones not shown", site=str(site), changed_ns=changed_ns, error=str(wrong))
+        zones = []
+    return ZoneLayer(tuple(zones), shapely.STRtree([zone.polygon for zone in zones]))

@@ -102,20 +102,20 @@ def live_server(folder: Path, *, site: Path | None = None) -> Iterator[LiveServe
 
 
 @contextmanager
-def live_device(server: LiveServer, name: str = "巡查车 07 · patrol car 07") -> Iterator[LiveDevice]:
+def live_device(server: LiveServer) -> Iterator[LiveDevice]:
     """A new device with its own key, enrolled by the server's first code."""
+    with httpx.Client(base_url=server.url, timeout=20.0, trust_env=False) as client:
+        yield enrol(client, server.enrolment_code)
+
+
+def enrol(client: httpx.Client, code: str, name: str = "巡查车 07 · patrol car 07") -> LiveDevice:
+    """Lets a new device in; from then on the client speaks for it."""
     key = DeviceKey.generate()
-    message = b"kerbwatch-enrol\x1f" + server.enrolment_code.encode() + b"\x1f" + name.encode()
-    with httpx.Client(base_url=server.url, timeout=20.0) as client:
-        asked = {
-            "code": server.enrolment_code,
-            "public_key": key.public_key,
-            "name": name,
-            "signature": key.sign(message).hex(),
-        }
-        token = client.post("/api/v1/devices/enrol", json=asked).raise_for_status().json()["token"]
-        client.headers["Authorization"] = f"Bearer {token}"
-        yield LiveDevice(key, client)
+    message = b"kerbwatch-enrol\x1f" + code.encode() + b"\x1f" + name.encode()
+    asked = {"code": code, "public_key": key.public_key, "name": name, "signature": key.sign(message).hex()}
+    token = client.post("/api/v1/devices/enrol", json=asked).raise_for_status().json()["token"]
+    client.headers["Authorization"] = f"Bearer {token}"
+    return LiveDevice(key, client)
 
 
 def _url(process: subprocess.Popen[bytes], log: Path) -> str:
@@ -130,7 +130,7 @@ def _url(process: subprocess.Popen[bytes], log: Path) -> str:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            if httpx.get(f"{url}/healthz", timeout=2.0).status_code == httpx.codes.OK:
+            if httpx.get(f"{url}/healthz", timeout=2.0, trust_env=False).status_code == httpx.codes.OK:
                 return url
         except httpx.TransportError:
             time.sleep(0.05)

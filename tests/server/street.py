@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from detector.evidence.seal import DeviceKey, seal
 from detector.report import (
@@ -51,16 +52,21 @@ class Still:
 
 
 @cache
-def still(clip: Path, frame: int, quality: int = 90) -> Still:
-    """A frame of the clip as JPEG."""
+def picture(clip: Path, frame: int) -> NDArray[np.uint8]:
+    """A frame of the clip, BGR uint8 (H, W, 3)."""
     with av.open(str(clip)) as container:
-        for number, picture in enumerate(container.decode(video=0)):
+        for number, decoded in enumerate(container.decode(video=0)):
             if number == frame:
-                image = picture.to_ndarray(format="bgr24")
-                done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-                assert done
-                return Still(data.tobytes(), image.shape[1], image.shape[0], f"clip:{frame}")
+                return decoded.to_ndarray(format="bgr24")
     raise AssertionError(f"the clip has no frame {frame}")
+
+
+def still(clip: Path, frame: int, quality: int = 90) -> Still:
+    """A frame of the clip as JPEG; another quality gives other bytes of the same view."""
+    image = picture(clip, frame)
+    done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    assert done
+    return Still(data.tobytes(), image.shape[1], image.shape[0], f"clip:{frame}")
 
 
 def crop(source: Still, xyxy: tuple[float, float, float, float]) -> Still:

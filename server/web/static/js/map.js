@@ -1,8 +1,8 @@
 // The map of a case: zones of the site, both error ellipses, the points. No tiles, nothing from elsewhere. It loads
 // after the page is up; without WebGL the table below it stands alone.
 const COLOURS = {
-  light: { ground: "#eef1f4", zone: "#7a5cc2", own: "#ff7a1a", pass: "#2f7fe0", point: "#15202b", halo: "#ffffff" },
-  dark: { ground: "#10181f", zone: "#a58be6", own: "#ff9a4d", pass: "#6cb0ff", point: "#ffffff", halo: "#10181f" },
+  light: { ground: "#eef1f4", zone: "#7a5cc2", permit: "#0d7a4b", own: "#ff7a1a", pass: "#2f7fe0", point: "#15202b", halo: "#ffffff" },
+  dark: { ground: "#10181f", zone: "#a58be6", permit: "#5fd49a", own: "#ff9a4d", pass: "#6cb0ff", point: "#ffffff", halo: "#10181f" },
 };
 
 const role = (name) => ["==", ["get", "role"], name];
@@ -15,6 +15,8 @@ function style(data, colours) {
       { id: "ground", type: "background", paint: { "background-color": colours.ground } },
       { id: "zone", type: "fill", source: "case", filter: role("zone"), paint: { "fill-color": colours.zone, "fill-opacity": 0.16 } },
       { id: "zone-line", type: "line", source: "case", filter: role("zone"), paint: { "line-color": colours.zone, "line-width": 1.5 } },
+      { id: "permit", type: "fill", source: "case", filter: role("permit"), paint: { "fill-color": colours.permit, "fill-opacity": 0.2 } },
+      { id: "permit-line", type: "line", source: "case", filter: role("permit"), paint: { "line-color": colours.permit, "line-width": 1.5 } },
       { id: "pass", type: "line", source: "case", filter: role("pass"), paint: { "line-color": colours.pass, "line-width": 2, "line-dasharray": [3, 2] } },
       { id: "own", type: "fill", source: "case", filter: role("own"), paint: { "fill-color": colours.own, "fill-opacity": 0.25 } },
       { id: "own-line", type: "line", source: "case", filter: role("own"), paint: { "line-color": colours.own, "line-width": 2 } },
@@ -30,7 +32,7 @@ function bounds(data, lon, lat) {
   const east = north / Math.cos((lat * Math.PI) / 180);
   const box = [lon - east, lat - north, lon + east, lat + north];
   for (const feature of data.features) {
-    if (feature.properties.role === "zone") continue;
+    if (["zone", "permit"].includes(feature.properties.role)) continue;
     const points = feature.geometry.type === "Point" ? [feature.geometry.coordinates] : feature.geometry.coordinates[0];
     for (const [x, y] of points) {
       box[0] = Math.min(box[0], x);
@@ -43,9 +45,9 @@ function bounds(data, lon, lat) {
 }
 
 function zonePopups(library, map) {
-  map.on("click", "zone", (event) => {
+  map.on("click", ["permit", "zone"], (event) => {
     const { kind, name, id } = event.features[0].properties;
-    new library.Popup({ closeButton: false }).setLngLat(event.lngLat).setText([kind, name, id].filter(Boolean).join(" · ")).addTo(map);
+    new library.Popup({ closeButton: false }).setLngLat(event.lngLat).setText([name, kind, id].filter(Boolean).join(" · ")).addTo(map);
   });
 }
 
