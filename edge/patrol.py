@@ -156,15 +156,14 @@ class _SourcePatrol:
 
     def _take(self, update: TrackUpdate) -> None:
         self._stretch.take(update)
-        for track_id in update.dropped:
-            self._best.drop(track_id)
+        self._best.forget(update.dropped)
         for track in update.finished:
             self._tally.tracks += 1
             place = self._places[track.track_id] = place_of(track, self._plan.camera)
             hit = judge(track, place, self._plan.site, self._plan.observed_by)
             # What is allowed on its own stays allowed in a row; only a full bay can still turn against it.
             if hit is None or (hit.outcome is Outcome.ALLOWED and not hit.zone_ids):
-                self._best.drop(track.track_id)
+                self._best.forget((track.track_id,))
 
     def _ripe(self, frame: Frame) -> bool:
         return self._stretch.ripe(frame.captured_at) or self._best.kept_bytes > PICTURES_MAX_BYTES
@@ -181,9 +180,8 @@ class _SourcePatrol:
                 self._tally.look_alikes[hit.look_alike] += hit.count
             else:
                 self._report(hit, batch)
-        for track_id in batch:
-            self._best.drop(track_id)
-            del self._places[track_id]
+        self._best.forget(batch)
+        self._places.clear()
 
     def _report(self, hit: Hit, tracks: Mapping[str, Track]) -> None:
         track = hit.track
@@ -201,15 +199,16 @@ class _SourcePatrol:
         self._tally.reports.append(report_line(str(report_id), key, hit, synthetic=self._plan.synthetic))
 
     def _shot(self, hit: Hit, best: BestFrame, tracks: Mapping[str, Track]) -> Shot:
-        blurred = blur_people(best.image, best.detections, self._plan.face_model)
+        frame = best.frame
+        blurred = blur_people(frame.image, best.detections, self._plan.face_model)
         others = (tracks[name] for name in hit.member_track_ids if name != hit.track.track_id)
-        boxes = [o.xyxy for track in others for o in track.observations if o.frame_id == best.frame_id]
+        boxes = [o.xyxy for track in others for o in track.observations if o.frame_id == frame.frame_id]
         return Shot(
             image=blurred.image,
             blur_method=blurred.method,
-            frame_id=best.frame_id,
-            captured_at=best.captured_at,
-            fix=self._plan.gnss.at(best.captured_at) if self._plan.gnss else None,
+            frame_id=frame.frame_id,
+            captured_at=frame.captured_at,
+            fix=frame.fix,
             subject=(best.xyxy, *boxes),
             detections=best.detections,
         )

@@ -16,10 +16,11 @@ from pathlib import Path
 from detector.frame import Frame
 from edge.sources.errors import SourceDamagedError, SourceNotFoundError, SourceUnreadableError
 from edge.sources.pictures import picture_frames, probe_pictures
-from edge.sources.source import PictureSource, Source, VideoSource, Window, looked_at
+from edge.sources.source import Picture, PictureSource, Source, VideoSource, Window, looked_at
 from edge.sources.video import probe_video, video_frames
 
 __all__ = [
+    "Picture",
     "PictureSource",
     "Source",
     "SourceDamagedError",
