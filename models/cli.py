@@ -148,9 +148,9 @@ def _show(metrics: Sequence[CueMetrics]) -> None:
     if not metrics:
         Console().print("nothing measured: no labelled picture was held out · 没有留出图像，未测量")
         return
-    table = Table("cue", "source", "split", "places", "images", "boxes", "AP50", "AP50-95", "precision", "recall")
+    table = Table("cue", "source", "split", "places", "boxes", "AP50", "AP", "P", "R", box=None)
     for row in metrics:
-        counts = (str(row.places), str(row.images), str(row.boxes))
+        counts = (str(row.places), str(row.boxes))
         scores = (f"{row.ap50:.3f}", f"{row.ap50_95:.3f}", _number(row.precision), f"{row.recall:.3f}")
         table.add_row(row.cue, row.source, row.split, *counts, *scores)
     Console().print(table)

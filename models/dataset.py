@@ -110,33 +110,43 @@ def evaluation_samples(recipe: Recipe, data_root: Path) -> list[Sample]:
     return [replace(sample, split="test") for sample in samples]
 
 
-def samples_of_export(folder: Path, *, val_share: float = 0.2, seed: str = "export") -> tuple[list[Sample], list[str]]:
+def samples_of_export(folder: Path) -> tuple[list[Sample], list[str]]:
     """The pictures of a ``kerbwatch label export`` folder, and its cue names in class order.
 
-    Expects ``data.yaml`` (``names``), ``images/`` and ``labels/`` (with or without a ``train`` level), ``reviewed.csv``
-    (columns image, cues: space-separated) and optionally ``provenance.csv`` (columns image, place): pictures of one
-    place stay together. Without a provenance each picture counts as its own place.
+    Reads ``data.yaml`` (names), ``images/``, ``labels/``, ``reviewed_cues.csv`` (image, cues) and ``provenance.csv``
+    (image, place, split): the split is the export's own, for it knows which pictures show the same place.
 
     Raises:
         DatasetError: a file is missing, a label line is malformed, or there is no picture.
     """
     names = _read_names(folder / "data.yaml")
-    images = sorted(path for path in (folder / "images").rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    images = sorted(path for path in (folder / "images").glob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     if not images:
         raise DatasetError(f"no picture below {folder / 'images'}: is it a folder written by `kerbwatch label export`?")
-    reviewed = _column_by_image(folder / "reviewed.csv", "cues")
-    places = _column_by_image(folder / "provenance.csv", "place")
-    place_of = {image: places.get(image.name) or image.stem for image in images}
-    held_out = min(round(len(set(place_of.values())) * val_share), len(set(place_of.values())) - 1)
-    split = split_places(place_of.values(), val=held_out, test=0, seed=seed)
+    reviewed = {row["image"]: row["cues"].split() for row in _read_table(folder / "reviewed_cues.csv", "image", "cues")}
+    provenance = _read_table(folder / "provenance.csv", "image", "place", "split")
+    placed = {row["image"]: (row["place"], row["split"]) for row in provenance}
     samples: list[Sample] = []
     for image in images:
-        relative = image.relative_to(folder / "images").with_suffix(".txt")
-        boxes = _read_labels(folder / "labels" / relative, dict(enumerate(names)))
-        seen = frozenset((reviewed.get(image.name) or " ".join(names)).split())
-        place = place_of[image]
-        samples.append(Sample(image, folder.name, place, split[place], seen, boxes))
+        if image.name not in reviewed or image.name not in placed:
+            raise DatasetError(
+                f"{folder}: reviewed_cues.csv or provenance.csv does not name {image.name}; export again"
+            )
+        place, split = placed[image.name]
+        if split not in SPLITS:
+            raise DatasetError(f"{folder / 'provenance.csv'}: split {split!r} of {image.name} is none of {SPLITS}")
+        boxes = _read_labels(folder / "labels" / f"{image.stem}.txt", dict(enumerate(names)))
+        samples.append(Sample(image, folder.name, place, split, frozenset(reviewed[image.name]), boxes))
     return samples, names
+
+
+def unlabelled(samples: Iterable[Sample], cues: Iterable[str], taught: Iterable[str]) -> Counter[str]:
+    """Training pictures by cue that nobody labelled there: not reviewed, and nothing that the teacher knows.
+
+    The trainer takes such a cue for absent; many of them mean that the cue will be found too rarely.
+    """
+    untaught = set(cues) - set(taught)
+    return Counter(cue for s in samples if s.split == "train" for cue in untaught - s.reviewed)
 
 
 def build(
@@ -245,11 +255,7 @@ def _samples_of_source(
 
 
 def _read_index(path: Path) -> dict[tuple[str, str], str]:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return {(row["source"], row["image"]): row["scene"] for row in csv.DictReader(file)}
-    except (OSError, KeyError) as error:
-        raise DatasetError(f"cannot read {path} (columns source, image, scene): {error!r}") from error
+    return {(row["source"], row["image"]): row["scene"] for row in _read_table(path, "source", "image", "scene")}
 
 
 def _read_names(path: Path) -> list[str]:
@@ -264,12 +270,16 @@ def _read_names(path: Path) -> list[str]:
     return [str(name) for name in names]
 
 
-def _column_by_image(path: Path, column: str) -> dict[str, str]:
-    """One column of a CSV by the picture's file name; an absent file or column gives nothing."""
-    if not path.is_file():
-        return {}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return {Path(row["image"]).name: row.get(column) or "" for row in csv.DictReader(file) if row.get("image")}
+def _read_table(path: Path, *columns: str) -> list[dict[str, str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise DatasetError(f"cannot read {path}: {error}") from error
+    for column in columns:
+        if rows and rows[0].get(column) is None:
+            raise DatasetError(f"{path} has no column {column!r}")
+    return rows
 
 
 def _read_labels(path: Path, cue_by_class: Mapping[int, str]) -> tuple[LabelBox, ...]:

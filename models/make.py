@@ -14,12 +14,20 @@ from typing import Any
 
 from detector.model.card import BothLanguages, CueSpec
 from models.bundle import Card, write_bundle, write_card
-from models.dataset import BuiltDataset, Sample, build, evaluation_samples, samples_of_export, samples_of_recipe
+from models.dataset import (
+    BuiltDataset,
+    Sample,
+    build,
+    evaluation_samples,
+    samples_of_export,
+    samples_of_recipe,
+    unlabelled,
+)
 from models.errors import DatasetError
 from models.evaluate import CueMetrics, evaluate
 from models.export import export_joined
 from models.recipe import CardTexts, ExportSpec, Recipe, SourceSpec, TeacherSpec, TrainSettings
-from models.slots import KEPT_CUES, assign_slots
+from models.slots import KEPT_CUES, assign_slots, taught_cues
 from models.train import TrainedRun
 
 Progress = Callable[[int, int], None]
@@ -192,6 +200,7 @@ def _training(plan: Plan, dataset: BuiltDataset, record: Path | None) -> dict[st
         }
         for source in plan.sources
     ]  # fmt: skip
+    learnt = plan.of_origin("trained")
     boxes = Counter((sample.split, box.cue, box.origin) for sample in dataset.samples for box in sample.boxes)
     return {
         "method": {"zh": _METHOD.zh, "en": _METHOD.en},
@@ -200,6 +209,12 @@ def _training(plan: Plan, dataset: BuiltDataset, record: Path | None) -> dict[st
         "boxes": [
             {"split": split, "cue": cue, "origin": origin, "boxes": count}
             for (split, cue, origin), count in sorted(boxes.items())
+        ],
+        "unlabelled": [
+            {"cue": cue, "train_images": count}
+            for cue, count in sorted(
+                unlabelled(dataset.samples, learnt, taught_cues(learnt, dataset.names).values()).items()
+            )
         ],
         "run_record": json.loads(record.read_text(encoding="utf-8")) if record and record.is_file() else None,
     }

@@ -12,7 +12,6 @@ import json
 import os
 import platform
 import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -55,7 +54,8 @@ def train(
         out: The run's folder is ``out / "run"``.
         settings: See :class:`~models.recipe.TrainSettings`.
         resume: Continue after the last whole epoch of an earlier, killed run in ``out``; starts afresh when that run
-            finished no epoch.
+            finished no epoch, and does nothing when it finished them all. Another number of epochs than before bends
+            the learning rate to the new end.
         on_epoch: Called with (epochs done, epochs in all).
 
     Raises:
@@ -69,16 +69,21 @@ def train(
         raise CheckpointError(
             f"{folder} already holds a training run: give --resume to go on with it, or another --out"
         )
+    record = folder / "run_record.json"
+    if resume and record.is_file():
+        return TrainedRun(folder, checkpoints / "best.pt", record)
     last = newest_intact_checkpoint(checkpoints) if resume else None
+    if last is not None:
+        last = _on_schedule(last, settings, folder / "resume.pt")
     set_threads(settings.threads)
-    started = time.time()
+    _note_start(folder, settings, last)
     trainer = _trainer(dataset, weights, folder, settings, last)
     trainer.add_callback("on_fit_epoch_end", lambda t: on_epoch(t.epoch + 1, t.epochs))
     if settings.frozen_batchnorm:
         trainer.add_callback("on_train_batch_start", _freeze_batchnorm)
     trainer.train()
     set_threads(settings.threads)
-    record = _write_record(dataset, weights, folder, settings, started, resumed=last is not None)
+    _write_record(dataset, weights, folder, settings)
     return TrainedRun(folder, checkpoints / "best.pt", record)
 
 
@@ -96,6 +101,19 @@ def newest_intact_checkpoint(folder: Path) -> Path | None:
                 continue
             return path
     return None
+
+
+def _on_schedule(checkpoint: Path, settings: TrainSettings, scratch: Path) -> Path:
+    """The checkpoint, with the number of epochs of ``settings``: the trainer takes it from there when it resumes."""
+    import torch
+
+    # Written by our own earlier run; `newest_intact_checkpoint` has just loaded it the same way.
+    content = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    if content["train_args"]["epochs"] == settings.epochs:
+        return checkpoint
+    content["train_args"]["epochs"] = settings.epochs
+    torch.save(content, scratch)
+    return scratch
 
 
 def _trainer(dataset: BuiltDataset, weights: Path, folder: Path, settings: TrainSettings, last: Path | None) -> Any:
@@ -143,17 +161,14 @@ def _freeze_batchnorm(trainer: Any) -> None:
             module.eval()
 
 
-def _write_record(
-    dataset: BuiltDataset, weights: Path, folder: Path, settings: TrainSettings, started: float, *, resumed: bool
-) -> Path:
+def _write_record(dataset: BuiltDataset, weights: Path, folder: Path, settings: TrainSettings) -> None:
     import hashlib
     from importlib.metadata import version
 
     content = {
         "schema": "kerbwatch-training-run/1",
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds_of_last_start": round(time.time() - started),
-        "resumed": resumed,
+        "starts": _starts(folder),
         "commit": _commit(),
         "dataset_manifest_sha256": dataset.manifest_sha256,
         "start_weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
@@ -163,9 +178,26 @@ def _write_record(
         "python": platform.python_version(),
         "processors": os.cpu_count(),
     }
-    path = folder / "run_record.json"
-    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    return path
+    # Last of all: where it stands, the run is whole.
+    (folder / "run_record.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+def _note_start(folder: Path, settings: TrainSettings, last: Path | None) -> None:
+    """Add this start to the run's history: a resumed run is told from one that ran through."""
+    epoch = None
+    if last is not None:
+        import torch
+
+        epoch = torch.load(last, map_location="cpu", weights_only=False)["epoch"] + 1
+    folder.mkdir(parents=True, exist_ok=True)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    start = {"started": now, "epochs": settings.epochs, "after_epoch": epoch}
+    (folder / "starts.json").write_text(json.dumps([*_starts(folder), start], indent=1), encoding="utf-8")
+
+
+def _starts(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "starts.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
 
 
 def _commit() -> str | None:

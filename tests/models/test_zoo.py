@@ -1,0 +1,71 @@
+"""The shipped bundle: whole, honest, small, and good enough for what the demo shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import pytest
+
+from detector.model.bundle import load_bundle
+from detector.model.yolo import Detector, open_detector
+from models.readme import readme
+from models.recipe import load_recipe
+
+SHIPPED = Path(__file__).parents[2] / "datasets" / "recipes" / "street-n.yaml"
+
+
+@pytest.fixture(scope="module")
+def detector(zoo_street: Path) -> Detector:
+    return open_detector(zoo_street)
+
+
+def test_card_says_what_the_recipe_says(zoo_street: Path) -> None:
+    card = load_bundle(zoo_street).card
+    recipe = load_recipe(SHIPPED)
+    assert (card.name, card.version, card.licence) == (recipe.name, recipe.version, recipe.licence)
+    assert card.cues == recipe.cues
+    assert card.training["run_record"]["settings"] == recipe.training.model_dump()
+    assert [source["licence"] for source in card.training["sources"] if source["name"] == "facade_ads"] == ["CC0-1.0"]
+
+
+def test_card_holds_held_out_numbers_of_the_learnt_cue(zoo_street: Path) -> None:
+    rows = [row for row in load_bundle(zoo_street).card.metrics if row["cue"] == "signboard"]
+    assert {(row["source"], row["split"], row["places"]) for row in rows} == {
+        ("facade_ads", "val", 7),
+        ("facade_ads", "test", 7),
+    }
+    assert all(0.0 < row["AP50"] < 1.0 for row in rows)
+
+
+def test_readme_is_the_card(zoo_street: Path) -> None:
+    card = load_bundle(zoo_street).card.model_dump(mode="json", by_alias=True)
+    assert (zoo_street / "README.md").read_text(encoding="utf-8") == readme(card["name"], card)
+
+
+def test_bundle_is_small_and_names_no_machine(zoo_street: Path) -> None:
+    assert sum(path.stat().st_size for path in zoo_street.iterdir()) < 20_000_000
+    text = (zoo_street / "card.yaml").read_text(encoding="utf-8")
+    assert not any(word in text for word in ("/home", "/tmp", "/root", "/work"))  # noqa: S108
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "cue", "share"),
+    [
+        (187, 241, "bicycle", 0.5),  # riderless, against a wall; half hidden at both ends of the shot
+        (112, 136, "motorcycle", 0.9),  # parked, beside a stopped cyclist
+        (112, 136, "bicycle", 0.9),
+        (112, 136, "person", 0.9),
+    ],
+)
+def test_sees_the_demo_shots(
+    detector: Detector, bikes_clip: Path, first: int, last: int, cue: str, share: float
+) -> None:
+    seen = []
+    with av.open(str(bikes_clip)) as clip:
+        for number, frame in enumerate(clip.decode(video=0)):
+            if first <= number <= last and number % 4 == 0:
+                found = detector.detect(frame.to_ndarray(format="bgr24"))
+                index = detector.cue_names.index(cue)
+                seen.append(bool((found.confidence[found.cue == index] >= 0.5).any()))
+    assert sum(seen) / len(seen) >= share
