@@ -172,12 +172,16 @@ class ZoneIndex:
     Inside it works on one affine plane, metres about the middle of the site: straight edges stay straight, so
     "inside" is exact; a distance is wrong by the site's half extent times tan(latitude)/R: under 0.3 % for 50 km.
     Build with `ZoneIndex.build`.
+
+    Attributes:
+        zones: in the order of the site.
+        shapes: (Z,) polygons on that plane, tolerance built in.
     """
 
     zones: tuple[Zone, ...]
     _origin: tuple[float, float]
     _scale: tuple[float, float]
-    _shapes: NDArray[np.object_]
+    shapes: NDArray[np.object_]
     _tree: shapely.STRtree
     _by_kind: dict[ZoneKind, tuple[shapely.STRtree, NDArray[np.int64]]] = field(repr=False)
     _by_id: dict[str, Zone] = field(repr=False)
@@ -211,7 +215,7 @@ class ZoneIndex:
             zones=tuple(zones),
             _origin=origin,
             _scale=(east_scale, north_scale),
-            _shapes=shapes,
+            shapes=shapes,
             _tree=shapely.STRtree(shapes),
             _by_kind=by_kind,
             _by_id={zone.zone_id: zone for zone in zones},
@@ -224,17 +228,18 @@ class ZoneIndex:
         """The zone of an id."""
         return self._by_id.get(zone_id)
 
-    def _to_plane(self, lon_lat_deg: ArrayLike) -> Points:
+    def to_plane(self, lon_lat_deg: ArrayLike) -> Points:
+        """Degrees (N, 2) to metres (N, 2) of the index's own plane."""
         return (np.asarray(lon_lat_deg, np.float64) - self._origin) * self._scale
 
     def membership(self, spot: Cloud) -> Membership:
         """Zones that any point of the cloud may lie in, and which points lie in which."""
-        points = self._to_plane(spot.lon_lat_deg)
+        points = self.to_plane(spot.lon_lat_deg)
         low, high = points.min(axis=0), points.max(axis=0)
         found = np.sort(np.asarray(self._tree.query(_box(low, high)), np.int64))
-        shapes = self._shapes[found]
+        shapes = self.shapes[found]
         inside = np.asarray(shapely.contains_xy(shapes[:, None], points[None, :, 0], points[None, :, 1]), np.bool_)
-        centre = self._to_plane([spot.centre])[0]
+        centre = self.to_plane([spot.centre])[0]
         holds_centre = np.asarray(shapely.contains_xy(shapes, centre[0], centre[1]), np.bool_)
         reached = inside.any(axis=1) | holds_centre
         rows: list[int] = found[reached].tolist()
@@ -243,7 +248,7 @@ class ZoneIndex:
 
     def nearest(self, lon_deg: float, lat_deg: float, kinds: Collection[ZoneKind], within_m: float) -> Near | None:
         """The nearest zone of some kinds, tolerance included; `None` when none lies within `within_m`."""
-        point = shapely.Point(*self._to_plane([(lon_deg, lat_deg)])[0].tolist())
+        point = shapely.Point(*self.to_plane([(lon_deg, lat_deg)])[0].tolist())
         best: Near | None = None
         for kind in sorted(kinds):
             if kind not in self._by_kind:
@@ -256,15 +261,15 @@ class ZoneIndex:
 
     def distances(self, spot: Cloud, kinds: Collection[ZoneKind], within_m: float) -> tuple[tuple[Zone, ...], Points]:
         """Zones of some kinds within reach of the cloud, and the distance (Z, SAMPLES) of each point from each."""
-        points = self._to_plane(spot.lon_lat_deg)
-        centre = shapely.Point(*self._to_plane([spot.centre])[0].tolist())
+        points = self.to_plane(spot.lon_lat_deg)
+        centre = shapely.Point(*self.to_plane([spot.centre])[0].tolist())
         rows: list[int] = []
         for kind in sorted(kinds):
             if kind in self._by_kind:
                 tree, own = self._by_kind[kind]
                 rows.extend(own[tree.query(centre, predicate="dwithin", distance=within_m + spot.reach_m)].tolist())
         rows.sort()
-        shapes = self._shapes[np.array(rows, np.int64)]
+        shapes = self.shapes[np.array(rows, np.int64)]
         spots = np.array(shapely.points(points), dtype=object)
         gaps = np.asarray(_distance(shapes[:, None], spots[None, :]), np.float64)
         return tuple(self.zones[row] for row in rows), gaps.reshape(len(rows), len(points))

@@ -111,7 +111,7 @@ def test_own_covariance_matches_monte_carlo():
     assert place is not None
     points = []
     for _ in range(1500):
-        heading, pitch, roll = (35.0, -12.0, 2.0) + rng.normal(0, 1.0, 3)
+        heading, pitch, roll = np.array((35.0, -12.0, 2.0)) + rng.normal(0, 1.0, 3)
         shaken = fixed(heading_deg=heading, pitch_deg=pitch, roll_deg=roll, height_m=3.0 + rng.normal(0, 0.15))
         moved = locate(make_track("bicycle", [box_at(uv + rng.normal(0, 2.0, 2))], size_px=(1280, 720)), shaken)
         assert moved is not None
@@ -168,7 +168,7 @@ def test_many_frames_average_pixels_but_not_the_mounting():
 
 def test_an_outlier_among_the_frames_is_pulled_in():
     uv = project((6.0, 12.0), world_to_camera((35.0, -12.0, 2.0)), (0, 0), 3.0)
-    boxes = [box_at(uv)] * 6 + [box_at(uv + (0.0, 90.0))]
+    boxes = [box_at(uv)] * 6 + [box_at(uv + np.array((0.0, 90.0)))]
     place = locate(make_track("bicycle", boxes, size_px=(1280, 720)), fixed())
     assert place is not None
     assert np.hypot(*(offset_of(place) - (6.0, 12.0))) < 1.0
@@ -183,7 +183,9 @@ def test_an_outlier_among_the_frames_is_pulled_in():
     ],
 )
 def test_things_without_a_place(box, changes, code):
-    assert place_of(make_track("signboard", [box], size_px=(1280, 720)), fixed(roll_deg=0.0, **changes)) == Unplaced(code)
+    assert place_of(make_track("signboard", [box], size_px=(1280, 720)), fixed(roll_deg=0.0, **changes)) == Unplaced(
+        code
+    )
 
 
 @pytest.mark.parametrize(
@@ -225,4 +227,6 @@ def test_homography_gives_the_place_of_the_pose_it_was_measured_with():
     assert by_points is not None
     assert offset_of(by_points) == pytest.approx(offset_of(by_pose), abs=0.01)
     assert by_points.method == "fixed_homography"
-    assert place_of(make_track("signboard", [(480, 20, 560, 60)], size_px=(1280, 720)), tied) == Unplaced("above_horizon")
+    assert place_of(make_track("signboard", [(480, 20, 560, 60)], size_px=(1280, 720)), tied) == Unplaced(
+        "above_horizon"
+    )

@@ -78,7 +78,9 @@ def test_nearest_distance_is_in_metres_both_ways():
 
 
 def test_holes_and_parts_count():
-    ring = Polygon(PLANE.lon_lat_deg([(0, 0), (9, 0), (9, 9), (0, 9)]), [PLANE.lon_lat_deg([(3, 3), (6, 3), (6, 6), (3, 6)])])
+    ring = Polygon(
+        PLANE.lon_lat_deg([(0, 0), (9, 0), (9, 9), (0, 9)]), [PLANE.lon_lat_deg([(3, 3), (6, 3), (6, 6), (3, 6)])]
+    )
     far = Polygon(PLANE.lon_lat_deg([(20, 0), (22, 0), (22, 2), (20, 2)]))
     index = ZoneIndex.build([Zone("z", ZoneKind.BIKE_BAY, NAME, MultiPolygon([ring, far]))])
     assert len(index.membership(at(4.5, 4.5)).zones) == 0

@@ -49,8 +49,22 @@ PERMIT = Permit("vend-1", "vending", "王", "pitch", validity=Validity(date(2026
 def site(zones=tuple(STREET), permits=(PERMIT,), patrol_area=None) -> Site:
     bound = {p.zone_id: (p,) for p in permits}
     rules = {kind: RuleIn.model_validate(raw).rule() for kind, raw in default_rules().items()}
-    return Site(Text("街", "street"), ZoneInfo("Asia/Shanghai"), (117, 34, 118, 35), patrol_area, ZoneIndex.build(zones),
-                tuple(permits), bound, rules, {}, {}, None, frozenset(), False, "0" * 64)  # fmt: skip
+    return Site(
+        Text("街", "street"),
+        ZoneInfo("Asia/Shanghai"),
+        (117, 34, 118, 35),
+        patrol_area,
+        ZoneIndex.build(zones),
+        tuple(permits),
+        bound,
+        rules,
+        {},
+        {},
+        None,
+        frozenset(),
+        False,
+        "0" * 64,
+    )
 
 
 SITE = site()
@@ -155,7 +169,10 @@ def test_reasons_are_sentences_a_shopkeeper_understands():
     hit = judge(bike(), place(17.6, 5), SITE, "fixed")
     assert hit is not None
     assert [reason.text for reason in hit.reasons] == [
-        Text("自行车停在最近的划线停车区“bay区”外约2.1米处", "The bicycle stands about 2.1 m outside the nearest bay, “bay”"),
+        Text(
+            "自行车停在最近的划线停车区“bay区”外约2.1米处",
+            "The bicycle stands about 2.1 m outside the nearest bay, “bay”",
+        ),
         Text("自行车停在“footway区”上，这里不是停车区", "The bicycle stands on “footway”, which is no parking bay"),
         Text("位置误差约±0.6米（95%）", "Position good to about ±0.6 m (95 %)"),
     ]
@@ -259,7 +276,10 @@ def test_a_row_of_bikes_is_one_hit_with_its_count():
 
 
 def test_a_bike_lost_and_found_again_counts_once():
-    tracks = [bike(ordinal=0, step_s=20.0), bike(ordinal=1, step_s=20.0, start=MONDAY_10_LOCAL.replace(minute=3, second=10))]
+    tracks = [
+        bike(ordinal=0, step_s=20.0),
+        bike(ordinal=1, step_s=20.0, start=MONDAY_10_LOCAL.replace(minute=3, second=10)),
+    ]
     (hit,) = judge_tracks(tracks, {"s/0/0": place(0, 5), "s/0/1": place(0.3, 5)}, SITE, "fixed")
     assert (hit.count, len(hit.member_track_ids)) == (1, 2)
 
