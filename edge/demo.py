@@ -24,10 +24,11 @@ from typing import Annotated, Any
 import httpx
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from detector.errors import InputError, KerbwatchError, TransientError
+from detector.vocabulary import vocabulary
+from edge.result import ReportLine
+from edge.summary import print_report
 
 SITE = Path(__file__).resolve().parent / "demo_site"
 SERVER_START_S = 60.0
@@ -66,10 +67,16 @@ def find_clip() -> Path:
     return clip
 
 
-def _free_port() -> int:
+def _choose_port(asked: int, remembered: Path) -> int:
+    """The port asked for; with 0 the one of the last run on this folder (the device is bound to it), or a free one."""
+    if asked:
+        return asked
+    if remembered.is_file():
+        return int(remembered.read_text(encoding="ascii"))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
+    remembered.write_text(str(port), encoding="ascii")
     return port
 
 
@@ -127,25 +134,13 @@ def _patrol(look: Look, clip: Path, data: Path, url: str, enrol_code: str) -> di
     return result
 
 
-def _case_table(results: list[tuple[Look, dict[str, Any]]]) -> Table:
-    table = Table(title="案件 · Cases", title_justify="left", show_lines=True)
-    for heading in ("类别 · kind", "位置 · place", "σ 自身/整趟 · own/pass", "P", "理由 · reasons", "案件 · case"):
-        table.add_column(heading)
-    cases: dict[str, list[dict[str, Any]]] = {}
-    for _, result in results:
-        for report in result["reports"]:
-            cases.setdefault(report["case_url"] or report["report_id"], []).append(report)
-    for link, sightings in cases.items():
-        report = sightings[0]
-        place = report["place"]
-        where = f"{place['lon_deg']:.6f}, {place['lat_deg']:.6f}" if place else "位置未知 · place unknown"
-        if place and place["synthetic"]:
-            where += "\n虚拟位置 · synthetic position"
-        sigmas = f"{place['sigma_own_m']:.2f} / {place['sigma_pass_m']:.2f} m" if place else "-"
-        reasons = "\n".join(f"{r['zh']} · {r['en']}" for r in report["reasons"])
-        seen = f"{link}\n{len(sightings)} 次目击 · sighting{'s' if len(sightings) > 1 else ''}"
-        table.add_row(report["kind_text"], where, sigmas, f"{report['probability']:.2f}", escape(reasons), escape(seen))
-    return table
+def _cases(results: list[dict[str, Any]]) -> dict[str, list[ReportLine]]:
+    """Reports by the case the server put them in."""
+    cases: dict[str, list[ReportLine]] = {}
+    for result in results:
+        for report in map(ReportLine.from_json, result["reports"]):
+            cases.setdefault(report.case_url or report.report_id, []).append(report)
+    return cases
 
 
 def _credentials(path: Path) -> dict[str, str]:
@@ -172,21 +167,24 @@ def demo(
     Run again on the same folder it makes no second case: reports are idempotent. Ctrl-C ends the server.
     """
     console = Console()
+    names = vocabulary().look_alikes
     clip = find_clip()
     data.mkdir(parents=True, exist_ok=True)
     credentials_file = data / "first-start.json"
-    with _server(data, port or _free_port(), credentials_file) as url:
+    with _server(data, _choose_port(port, data / "port"), credentials_file) as url:
         credentials = _credentials(credentials_file)
-        results: list[tuple[Look, dict[str, Any]]] = []
+        results: list[dict[str, Any]] = []
         for look in LOOKS:
-            console.print(f"巡查 · patrol  [bold]{look.camera}[/]  {look.title}")
-            results.append((look, _patrol(look, clip, data, url, credentials["enrolment_code"])))
-        console.print(_case_table(results))
-        for look, result in results:
-            for name, seen in result["look_alikes"].items():
-                console.print(f"  {look.camera}: 非违规 · no violation: {name} x {seen}")
-        if not any(result["reports"] for _, result in results):
-            raise KerbwatchError("the demo made no case; this is a defect, please report it with demo-data/server.log")
+            console.print(f"巡查 · patrol  [bold]{look.camera}[/]  {look.title}", highlight=False)
+            results.append(_patrol(look, clip, data, url, credentials["enrolment_code"]))
+            seen = " · ".join(f"{names[name].both()} x {n}" for name, n in results[-1]["look_alikes"].items())
+            console.print(f"  非违规 · no violation: {seen or '无 · none'}", highlight=False)
+        cases = _cases(results)
+        if not cases:
+            raise KerbwatchError(f"the demo made no case: a defect, please report it with {data / 'server.log'}")
+        console.print(f"\n[bold]{len(cases)} 个案件 · cases[/]", highlight=False)
+        for reports in cases.values():
+            print_report(console, reports[0], sightings=len(reports))
         console.print(f"\n审核页面 · review pages  [bold]{url}/[/]")
         console.print(f"登录 · log in  {credentials['reviewer']} / {credentials['password']}", highlight=False)
         if not once:

@@ -56,6 +56,13 @@ class ReportLine:
     path: str | None = None
     case_url: str | None = None
 
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> ReportLine:
+        """The line that `kerbwatch patrol --json` printed."""
+        place = PlaceLine(**data["place"]) if data["place"] else None
+        reasons = tuple(ReasonLine(**reason) for reason in data["reasons"])
+        return ReportLine(**{**data, "place": place, "reasons": reasons, "zone_ids": tuple(data["zone_ids"])})
+
 
 @dataclass(frozen=True, slots=True)
 class PatrolResult:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from detector.vocabulary import vocabulary
 from edge.result import PatrolResult, ReportLine
@@ -15,7 +14,9 @@ _OUTCOMES = {"violation": "违规 · violation", "unsure": "待人工判断 · u
 def print_result(console: Console, result: PatrolResult) -> None:
     """Print reports, look-alikes and warnings."""
     if result.reports:
-        console.print(_table(result))
+        console.print(f"报告 · Reports ({len(result.reports)})", highlight=False)
+        for report in result.reports:
+            print_report(console, report)
     else:
         console.print("[bold]0 起问题 · 0 cases[/]")
     console.print(look_alikes_text(result), markup=False)
@@ -45,31 +46,27 @@ def look_alikes_text(result: PatrolResult) -> str:
     return f"非违规 · look-alikes: {zh} · {en}"
 
 
-def _table(result: PatrolResult) -> Table:
-    table = Table(title=f"报告 · Reports ({len(result.reports)})", title_justify="left", show_lines=True)
-    for heading in ("类别 · kind", "P", "位置 · place", "σ 自身/整趟 · own/pass", "理由 · reasons", "查看 · see"):
-        table.add_column(heading, overflow="fold")
-    for report in result.reports:
-        table.add_row(*_row(report))
-    return table
+def print_report(console: Console, report: ReportLine, *, sightings: int | None = None) -> None:
+    """Print one report as a block: a line of text wraps on a narrow terminal, a table's cells would be cut."""
+    kind = report.kind_text + (f" x {report.count}" if report.count > 1 else "")
+    seen = "" if sightings is None else f"  {sightings} 次目击 · {'sighting' if sightings == 1 else 'sightings'}"
+    console.print(f"[bold]{kind}[/]  {_OUTCOMES[report.outcome]}  P {report.probability:.2f}{seen}", highlight=False)
+    where = escape(report.case_url or report.path or report.report_id)
+    console.print(f"  [link]{where}[/link]" if "://" in where else f"  {where}", soft_wrap=True, highlight=False)
+    console.print(f"  {_place_text(report)}", highlight=False)
+    for reason in report.reasons:
+        console.print(f"  - {escape(reason.zh)}", highlight=False)
+        console.print(f"    {escape(reason.en)}", highlight=False)
 
 
-def _row(report: ReportLine) -> tuple[str, ...]:
+def _place_text(report: ReportLine) -> str:
     place = report.place
     if place is None:
-        where, sigmas = "位置未知 · place unknown", "-"
-    else:
-        where = f"{place.lon_deg:.6f}, {place.lat_deg:.6f}"
-        where += "\n虚拟位置 · synthetic position" if place.synthetic else ""
-        sigmas = f"{place.sigma_own_m:.2f} / {place.sigma_pass_m:.2f} m"
-    kind = report.kind_text + (f" x {report.count}" if report.count > 1 else "")
+        return "位置未知 · place unknown"
+    made_up = "  虚拟位置 · synthetic position" if place.synthetic else ""
     return (
-        f"{kind}\n{_OUTCOMES[report.outcome]}",
-        f"{report.probability:.2f}",
-        where,
-        sigmas,
-        escape("\n".join(f"{r.zh} · {r.en}" for r in report.reasons)),
-        escape(report.case_url or report.path or report.report_id),
+        f"{place.lon_deg:.6f}, {place.lat_deg:.6f}  σ 自身 · own {place.sigma_own_m:.2f} m, "
+        f"整趟 · pass {place.sigma_pass_m:.2f} m{made_up}"
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from edge.progress import ProgressBar
-from edge.result import PatrolResult, located, report_line
+from edge.result import PatrolResult, ReportLine, located, report_line
 from edge.summary import look_alikes_text, print_result
 from tests.edge.hits import hit, place
 
@@ -37,7 +37,7 @@ def test_no_cases_still_name_what_was_looked_at() -> None:
 def test_a_report_shows_place_errors_and_reasons() -> None:
     text = _printed(replace(EMPTY, reports=(located(LINE, case_url="http://s/cases/1"),)))
     for part in ("非机动车乱停放", "disorderly bike x 3", "0.91", "117.200000, 34.260000", "synthetic position",
-                 "0.50 / 3.00 m", "stands on the pavement [here]", "http://s/cases/1"):  # fmt: skip
+                 "own 0.50 m", "pass 3.00 m", "stands on the pavement [here]", "http://s/cases/1"):  # fmt: skip
         assert part in text
 
 
@@ -72,6 +72,7 @@ def test_json_has_what_the_demo_reads() -> None:
     assert data["look_alikes"]["moving_vehicle"] == 14
     assert data["frames"] == 55
     assert data["exit_code"] == 0
+    assert ReportLine.from_json(report) == LINE
 
 
 def test_the_bar_is_silent_without_a_terminal() -> None:
