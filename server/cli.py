@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -145,4 +147,11 @@ def _run(services: Services, listener: socket.socket) -> None:
         forwarded_allow_ips="127.0.0.1,::1",
         timeout_graceful_shutdown=_GRACE_S,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    server = uvicorn.Server(config)
+
+    def end_in_order(_signal: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    # uvicorn raises the signal again once it has ended in order; the default handler would kill what is left to do.
+    signal.signal(signal.SIGTERM, end_in_order)
+    server.run(sockets=[listener])

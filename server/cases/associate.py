@@ -150,8 +150,7 @@ def unmerge(session: Session, case_id: int, report_id: str, *, actor: str, now: 
     opened = _new_case(sighting.report, now)
     session.add(opened)
     session.flush()
-    case.sightings.remove(sighting)
-    opened.sightings.append(sighting)
+    sighting.case = opened
     sighting.score, sighting.suggested_case_id, sighting.attached_at = None, None, now
     session.flush()
     history.append(session, opened, Opened(report_id=report_id, from_case_id=case_id), actor=actor, now=now)
