@@ -63,6 +63,8 @@ class LiveDevice:
             headers={"Tus-Resumable": "1.0.0", "Upload-Length": str(len(data)), "Upload-Metadata": f"sha256 {named}"},
         )
         begun.raise_for_status()
+        if begun.headers.get("Upload-Offset") == str(len(data)):
+            return  # another report brought this file
         self.client.patch(
             begun.headers["Location"],
             content=data,
