@@ -62,7 +62,7 @@ class Watched:
 
 @contextmanager
 def chromium(
-    profile: Path, *flags: str, width_px: int = 1440, height_px: int = 1000, dark: bool = False, phone: bool = False
+    profile: Path, *flags: str, width_px: int = 1440, height_px: int = 760, dark: bool = False, phone: bool = False
 ) -> Iterator[Watched]:
     """A browser with a fresh profile; closed when the block is left."""
     options = Options()

@@ -64,6 +64,9 @@ class Reviewer:
         """Waits until the page says that the case is in this state."""
         self.find(f"#case[data-state={wanted}]")
 
+    def scroll_to(self, css: str) -> None:
+        self.driver.execute_script("arguments[0].scrollIntoView()", self.find(css))
+
     def until(self, read: Callable[[], Any]) -> Any:
         ignored = (NoSuchElementException, StaleElementReferenceException)
         return WebDriverWait(self.driver, WAIT_S, 0.05, ignored_exceptions=ignored).until(lambda _: read())
@@ -165,6 +168,7 @@ def test_the_list_shows_the_case_and_keys_open_it(reviewer: Reviewer, new_case: 
 def test_the_case_page_shows_evidence_place_and_reasons(reviewer: Reviewer, new_case: Callable[..., int]) -> None:
     case = new_case(lon_deg=117.19025, lat_deg=34.26005)
     reviewer.open(f"/cases/{case}")
+    reviewer.scroll_to("#map")
     reviewer.find("#map[data-drawn]")
     assert reviewer.driver.execute_script(_PICTURE_WIDTH) == 640
     assert reviewer.find("#overlay rect.subject").get_attribute("width") == "298.0"
@@ -319,6 +323,7 @@ def test_without_webgl_the_table_stands_alone(server: LiveServer, new_case: Call
         reviewer.log_in()
         reviewer.find(".filters h1")
         reviewer.open(f"/cases/{case}")
+        reviewer.scroll_to("#map")
         reviewer.until(lambda: reviewer.find("#map-missing").is_displayed())
         assert "WGS-84" in reviewer.text("#places")
         assert "0.81 m" in reviewer.text("#places")

@@ -85,10 +85,7 @@ function hasWebGl() {
   return Boolean(canvas.getContext("webgl2") ?? canvas.getContext("webgl"));
 }
 
-export function startMap() {
-  const place = document.getElementById("map");
-  if (!place || place.dataset.started) return;
-  place.dataset.started = "yes";
+function start(place) {
   const missing = () => {
     place.hidden = true;
     document.getElementById("map-missing").hidden = false;
@@ -101,4 +98,17 @@ export function startMap() {
     console.warn("map:", error);
     missing();
   });
+}
+
+export function startMap() {
+  const place = document.getElementById("map");
+  if (!place || place.dataset.started) return;
+  place.dataset.started = "yes";
+  // Most cases are decided by the picture: a map nobody scrolls to costs nothing.
+  const seen = new IntersectionObserver((entries) => {
+    if (!entries.some((entry) => entry.isIntersecting)) return;
+    seen.disconnect();
+    start(place);
+  }, { rootMargin: "80px" });
+  seen.observe(place);
 }
