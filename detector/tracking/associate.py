@@ -19,6 +19,7 @@ _GROUPS = (
 
 _OTHER_CUE_COST = 0.1
 _NEVER = 1e6
+_LONELY_SIZES = 0.5
 
 
 def cue_groups(cue_names: tuple[str, ...]) -> NDArray[np.int64]:
@@ -36,7 +37,6 @@ def assign(
     groups: NDArray[np.int64],
     *,
     iou_min: float,
-    buffer: float = 0.0,
 ) -> list[tuple[int, int]]:
     """Pairs (track row, box row) with the largest summed overlap, in order of the track rows.
 
@@ -49,18 +49,33 @@ def assign(
         box_cue: (D,) cue index of each box.
         groups: (C,) from `cue_groups`; only cues of one group pair up.
         iou_min: pairs below it are never made. Lower follows faster things, but swaps neighbours.
-        buffer: both boxes grow by this part of their size on every side first, for things that moved clear of
-            their last box.
     """
     if not len(predicted) or not len(boxes):
         return []
-    grown = grow(boxes, buffer)
-    iou = np.maximum(iou_matrix(grow(predicted, buffer), grown), iou_matrix(grow(seen, buffer), grown))
+    iou = np.maximum(iou_matrix(predicted, boxes), iou_matrix(seen, boxes))
     cost = 1.0 - iou + _OTHER_CUE_COST * (track_cue[:, None] != box_cue)
     cost[(iou < iou_min) | (groups[track_cue][:, None] != groups[box_cue])] = _NEVER
     limit = 1.0 - iou_min + _OTHER_CUE_COST + 1e-9
     _, box_of_track, _ = lap.lapjv(np.ascontiguousarray(cost), extend_cost=True, cost_limit=limit)
     return [(t, d) for t, d in enumerate(box_of_track.tolist()) if d >= 0 and cost[t, d] < _NEVER]
+
+
+def lonely_pairs(
+    predicted: NDArray[np.float64],
+    track_cue: NDArray[np.int64],
+    boxes: NDArray[np.float64],
+    box_cue: NDArray[np.int64],
+    groups: NDArray[np.int64],
+) -> list[tuple[int, int]]:
+    """Pairs (track row, box row) that have nobody else of their cue group near: for things that moved clear of their
+    last box before their speed was known. In a row of bikes nothing is lonely, so neighbours are never swapped.
+
+    Give all tracks and all boxes of the frame; for shapes see `assign`.
+    """
+    near = iou_matrix(grow(predicted, _LONELY_SIZES), grow(boxes, _LONELY_SIZES)) > 0
+    near &= groups[track_cue][:, None] == groups[box_cue]
+    alone = near & (near.sum(axis=1) == 1)[:, None] & (near.sum(axis=0) == 1)
+    return [(int(t), int(d)) for t, d in zip(*np.nonzero(alone), strict=True)]
 
 
 def grow(xyxy: NDArray[np.float64], part: float) -> NDArray[np.float64]:

@@ -11,13 +11,15 @@ from detector.boxes import iou_matrix
 from detector.detections import Detections
 from detector.errors import InputError
 from detector.frame import Frame
-from detector.tracking.associate import assign, cue_groups
+from detector.tracking.associate import assign, cue_groups, lonely_pairs
 from detector.tracking.background import STILL, UNKNOWN, Background, BackgroundMotion
 from detector.tracking.companions import as_box, companions
 from detector.tracking.kalman import BoxFilter
 from detector.tracking.live import LiveTrack
 from detector.tracking.standstill import Standstill
 from detector.tracks import Observation, Track
+
+_YOUNG_HITS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +44,14 @@ class TrackerLimits:
     confirm_hits: int = 2
     confirm_confidence: float = 0.8
     sure_confidence: float = 0.45
-    iou_min: float = 0.2
+    iou_min: float = 0.3
     iou_min_faint: float = 0.35
     same_iou: float = 0.65
 
     def __post_init__(self) -> None:
         if not (self.lost_s >= self.tentative_s >= 0):
             raise InputError(
-                f"lost_s {self.lost_s} must be at least tentative_s {self.tentative_s}, and both 0 or more"
+                f"lost_s is {self.lost_s}, tentative_s {self.tentative_s}; give lost_s >= tentative_s >= 0"
             )
         if self.confirm_hits < 1:
             raise InputError(f"confirm_hits is {self.confirm_hits}; give 1 or more")
@@ -155,24 +157,18 @@ class Tracker:
             track.standstill.carry(background)
 
     def _match(self, detections: Detections) -> dict[int, LiveTrack]:
-        """Track by index of its box: sure boxes first, faint ones next, then young tracks that have no speed yet."""
+        """Track by index of its box: sure boxes first, faint ones next, then what moved clear of its last box."""
         limits = self._limits
         sure = np.flatnonzero(detections.confidence >= limits.sure_confidence)
         faint = np.flatnonzero(detections.confidence < limits.sure_confidence)
         matched = self._stage(self._live, sure, detections, limits.iou_min)
-        rest = [track for track in self._live if track not in set(matched.values())]
+        taken = {track.ordinal for track in matched.values()}
+        rest = [track for track in self._live if track.ordinal not in taken]
         matched |= self._stage(rest, faint, detections, limits.iou_min_faint)
-        young = [track for track in rest if track not in set(matched.values()) and track.hits <= 2]
-        free = np.array([i for i in range(len(detections)) if i not in matched], np.int64)
-        return matched | self._stage(young, free, detections, limits.iou_min, buffer=0.5)
+        return matched | self._lonely(matched, detections)
 
     def _stage(
-        self,
-        tracks: list[LiveTrack],
-        indices: NDArray[np.int64],
-        detections: Detections,
-        iou_min: float,
-        buffer: float = 0.0,
+        self, tracks: list[LiveTrack], indices: NDArray[np.int64], detections: Detections, iou_min: float
     ) -> dict[int, LiveTrack]:
         if not tracks:
             return {}
@@ -184,9 +180,23 @@ class Tracker:
             detections.cue[indices],
             self._groups,
             iou_min=iou_min,
-            buffer=buffer,
         )
         return {int(indices[d]): tracks[t] for t, d in pairs}
+
+    def _lonely(self, matched: dict[int, LiveTrack], detections: Detections) -> dict[int, LiveTrack]:
+        """Young tracks, whose speed is not known yet, by index of the one box near them."""
+        taken = {track.ordinal for track in matched.values()}
+        if all(track.hits > _YOUNG_HITS or track.ordinal in taken for track in self._live):
+            return {}
+        pairs = lonely_pairs(
+            np.stack([track.box.xyxy for track in self._live]),
+            np.array([track.cue for track in self._live], np.int64),
+            detections.xyxy.astype(np.float64),
+            detections.cue,
+            self._groups,
+        )
+        found = {d: self._live[t] for t, d in pairs if d not in matched}
+        return {d: track for d, track in found.items() if track.hits <= _YOUNG_HITS and track.ordinal not in taken}
 
     def _unmatched(self, matched: dict[int, LiveTrack], detections: Detections) -> list[int]:
         """Indices of boxes that begin a track: neither matched nor a second box on a thing that has one."""
