@@ -7,6 +7,7 @@ and hold no metadata, and nothing in the body but the report id comes from chanc
 from __future__ import annotations
 
 import math
+import re
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,6 +43,8 @@ _CROP_MARGIN = 0.4
 _CROP_MIN_PX = 96
 _NOT_SAME_MAX = 5000
 _FRAME_IDS_MAX = 1000
+_LINE_MAX = 200
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,7 @@ def assemble(
         cue=track.cue,
         outcome=hit.outcome,
         probability=hit.probability,
-        reasons=tuple(ReportReason(code=r.code, zh=r.text.zh, en=r.text.en) for r in hit.reasons),
+        reasons=tuple(ReportReason(code=r.code, zh=_line(r.text.zh), en=_line(r.text.en)) for r in hit.reasons),
         zone_ids=hit.zone_ids,
         rule_id=hit.rule_id,
         count=hit.count,
@@ -195,6 +198,12 @@ def _margin(low: float, high: float, limit_px: int) -> tuple[int, int]:
     middle = (low + high) / 2
     half = max((high - low) * (0.5 + _CROP_MARGIN), _CROP_MIN_PX / 2)
     return max(0, math.floor(middle - half)), min(limit_px, math.ceil(middle + half))
+
+
+def _line(text: str) -> str:
+    """A sentence as a report may hold it: a city's long zone names are cut, line breaks become spaces."""
+    text = _UNPRINTABLE.sub(" ", text)
+    return text if len(text) <= _LINE_MAX else f"{text[: _LINE_MAX - 1]}…"
 
 
 def _spread(names: list[str], limit: int) -> tuple[str, ...]:

@@ -338,14 +338,20 @@ def _speed_m_s(epoch: _Epoch) -> float | None:
 def _heading(epoch: _Epoch, speed_m_s: float | None) -> tuple[float | None, float]:
     """Heading and its sigma, degrees: two antennas first, else the course when fast enough."""
     if epoch.heading_deg is not None:
-        return epoch.heading_deg % 360.0, _COMPASS_SIGMA_DEG
+        return _compass_deg(epoch.heading_deg), _COMPASS_SIGMA_DEG
     course_deg = _number(epoch.rmc, "cog")
     if course_deg is None:
         course_deg = _number(epoch.vtg, "cogt")
     if course_deg is None or speed_m_s is None or speed_m_s < _COURSE_MIN_M_S:
         return None, 180.0
     # A velocity error across the course turns it by sigma / speed; the floor is the body's slip against its path.
-    return course_deg % 360.0, math.hypot(_COURSE_FLOOR_DEG, math.degrees(_VELOCITY_SIGMA_M_S / speed_m_s))
+    return _compass_deg(course_deg), math.hypot(_COURSE_FLOOR_DEG, math.degrees(_VELOCITY_SIGMA_M_S / speed_m_s))
+
+
+def _compass_deg(angle_deg: float) -> float:
+    """0 <= angle < 360; the remainder of a tiny negative number alone would be 360.0."""
+    turned = angle_deg % 360.0
+    return 0.0 if turned >= 360.0 else turned
 
 
 def _sigma_m(epoch: _Epoch, quality: str) -> float:
@@ -405,7 +411,7 @@ def _between(a: Fix, b: Fix, share: float, at: datetime) -> Fix:
     heading_deg: float | None = None
     if a.heading_deg is not None and b.heading_deg is not None:
         turn_deg = (b.heading_deg - a.heading_deg + 180.0) % 360.0 - 180.0
-        heading_deg = (a.heading_deg + share * turn_deg) % 360.0
+        heading_deg = _compass_deg(a.heading_deg + share * turn_deg)
     return Fix(
         lon_deg=(a.lon_deg + share * east_deg + 180.0) % 360.0 - 180.0,
         lat_deg=_mix(a.lat_deg, b.lat_deg, share),

@@ -12,8 +12,9 @@ import pytest
 
 from detector.detections import Detections
 from detector.frame import Fix
-from detector.hit import Hit
+from detector.hit import Hit, Reason
 from detector.report import ReportBody, canonical_bytes
+from detector.vocabulary import Text
 from edge.assemble import Shot, assemble
 from edge.outbox import EvidenceFile
 from tests.edge.hits import BIKE, MORNING, ORIGIN, hit, place, shot, track
@@ -112,3 +113,11 @@ def test_a_box_beyond_the_edge_is_cut_to_the_picture() -> None:
     )
     body, _ = _assemble(hit(), picture)
     assert [b.xyxy_px for b in body.evidence[0].boxes] == [(0.0, 200.0, 30.0, 240.0)]
+
+
+def test_a_long_reason_is_cut_not_refused() -> None:
+    wordy = Reason("beside", Text(zh="摊" * 300, en="one\ntwo" + " x" * 200))
+    body, _ = _assemble(replace(hit(), reasons=(wordy,)), shot())
+    assert len(body.reasons[0].zh) == 200
+    assert body.reasons[0].zh.endswith("…")
+    assert body.reasons[0].en.startswith("one two")

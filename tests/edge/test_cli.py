@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import pytest
 
 import kerbwatch
 from tests.edge.clips import cut, write_clip
+from tests.edge.peer import CODE, Fault, running_peer
 from tests.edge.street import write_street
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -128,3 +130,46 @@ def test_an_unknown_device_is_told_what_to_do(
     code, _, err = _run(arguments, capsys)
     assert code == 2
     assert "this device is not known to http://127.0.0.1:9 yet: ask a reviewer for an enrolment code" in err
+
+
+def _to_server(bundle: Path, clip: Path, folder: Path, url: str, *more: str) -> list[str]:
+    arguments = _wall(bundle, clip, folder, "--server", url, "--json", *more)
+    out = arguments.index("--out")
+    return arguments[:out] + arguments[out + 2 :]
+
+
+def test_the_server_gets_everything_and_names_the_case(bundle: Path, bikes_clip: Path, tmp_path: Path) -> None:
+    with running_peer() as peer:
+        first = _start(_to_server(bundle, bikes_clip, tmp_path, peer.url, "--enrol-code", CODE))
+        printed, errors = first.communicate()
+        assert first.returncode == 0, errors
+        (report,) = json.loads(printed)["reports"]
+        assert list(peer.reports) == [report["report_id"]]
+        assert peer.missing(report["report_id"]) == []
+        assert report["case_url"].startswith("http")
+
+
+def test_a_server_that_is_away_loses_nothing(bundle: Path, bikes_clip: Path, tmp_path: Path) -> None:
+    with running_peer() as peer:
+        peer.fault = lambda method, path: Fault(status=503) if "/reports" in path else None
+        away = _start(_to_server(bundle, bikes_clip, tmp_path, peer.url, "--enrol-code", CODE, "--upload-wait-s", "1"))
+        printed, _ = away.communicate()
+        assert away.returncode == 75
+        assert json.loads(printed)["waiting"] == 1
+        peer.fault = lambda method, path: None
+        back = _start(_to_server(bundle, bikes_clip, tmp_path, peer.url))
+        printed, errors = back.communicate()
+        assert back.returncode == 0, errors
+        assert len(peer.reports) == 1
+        assert len(peer.evidence) == 2
+
+
+def test_ctrl_c_ends_in_order(bundle: Path, bikes_clip: Path, tmp_path: Path) -> None:
+    process = _start(_arguments(bundle, bikes_clip, DEMO_SITE, tmp_path, "--camera", "wall-cam", "--json"))
+    while not (tmp_path / "out" / ".kerbwatch" / "outbox.db").exists() and process.poll() is None:
+        time.sleep(0.01)
+    time.sleep(2.0)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate()
+    assert process.returncode == 130
+    assert "Traceback" not in errors

@@ -164,11 +164,19 @@ def test_heading(tmp_path: Path, knots: float, extra: list[str], heading_deg: fl
     assert fix.sigma_heading_deg == pytest.approx(sigma_deg, abs=0.01)
 
 
-def test_heading_turns_the_short_way_round(tmp_path: Path) -> None:
-    track = _track(tmp_path, rmc(NOON, LON, LAT, course_deg=350.0), rmc(_s(2), LON, LAT, course_deg=20.0))
+@pytest.mark.parametrize(
+    ("first_deg", "then_deg", "expected_deg"),
+    [(350.0, 20.0, 5.0), (20.0, 350.0, 5.0), (270.0, 90.0, 180.0), (359.9, 0.1, 0.0), (360.0, 360.0, 0.0)],
+)
+def test_heading_turns_the_short_way_round(
+    tmp_path: Path, first_deg: float, then_deg: float, expected_deg: float
+) -> None:
+    track = _track(tmp_path, rmc(NOON, LON, LAT, course_deg=first_deg), rmc(_s(2), LON, LAT, course_deg=then_deg))
     fix = track.at(_s(1))
     assert fix is not None
-    assert fix.heading_deg == pytest.approx(5.0)
+    assert fix.heading_deg is not None
+    assert 0.0 <= fix.heading_deg < 360.0
+    assert abs((fix.heading_deg - expected_deg + 180.0) % 360.0 - 180.0) < 1e-6
 
 
 @pytest.mark.parametrize(
