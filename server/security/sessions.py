@@ -58,6 +58,11 @@ def sign_in(session: Session, name: str, password: str, *, now: datetime, life: 
         raise Unauthorised(
             "name or password is wrong", slug="wrong-password", title=Text("用户名或密码错误", "Wrong name or password")
         )
+    return begin(session, reviewer, now=now, life=life)
+
+
+def begin(session: Session, reviewer: Reviewer, *, now: datetime, life: timedelta) -> NewSession:
+    """A session for a reviewer who has shown who he is; sessions that have ended are cleared away."""
     session.execute(delete(ReviewerSession).where(ReviewerSession.expires_at < now))
     token = new_token()
     session.add(

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,9 @@ from server.api import operations, schemas
 from server.api.problems import Problem
 from server.app import create_app, open_services
 from server.first_start import Credentials, first_start
-from server.security import devices
+from server.db.tables import Reviewer
+from server.security import devices, sessions
+from server.security.guard import SESSION_COOKIE
 from server.services import Services
 from server.settings import Settings
 
@@ -55,7 +58,6 @@ class Running:
 
     services: Services
     url: str
-    credentials: Credentials
     description: dict[str, Any]
     clients: list[httpx.Client] = field(default_factory=list)
 
@@ -67,13 +69,23 @@ class Running:
         self.clients.append(client)
         return client
 
+    @cached_property
+    def credentials(self) -> Credentials:
+        """What the first start tells; made when first asked for, because a password's hash takes its time."""
+        return first_start(self.services)
+
     def reviewer(self) -> httpx.Client:
-        """A client that is signed in and sends the CSRF token."""
+        """A client with a session that sends the CSRF token."""
+        with self.services.database.write() as session:
+            who = session.query(Reviewer).first() or Reviewer(
+                name="reviewer", password_hash="nobody signs in with it", created_at=datetime.now(UTC)
+            )
+            session.add(who)
+            session.flush()
+            begun = sessions.begin(session, who, now=datetime.now(UTC), life=timedelta(hours=1))
         client = self.client()
-        body = {"name": self.credentials.reviewer, "password": self.credentials.password}
-        answer = client.post("/api/v1/session", json=body)
-        assert answer.status_code == 201, answer.text
-        client.headers["X-CSRF-Token"] = answer.json()["csrf_token"]
+        client.cookies.set(SESSION_COOKIE, begun.token)
+        client.headers["X-CSRF-Token"] = begun.signed_in.csrf_token
         return client
 
     def device(self, key: DeviceKey | None = None, name: str = "patrol 7") -> tuple[DeviceKey, httpx.Client]:
@@ -122,7 +134,6 @@ def _model(name: str) -> type[BaseModel]:
 def run(settings: Settings) -> Iterator[Running]:
     """Runs the service until the block is left."""
     services = open_services(settings)
-    credentials = first_start(services)
     app = create_app(services)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", access_log=False))
     thread = threading.Thread(target=server.run)
@@ -131,7 +142,7 @@ def run(settings: Settings) -> Iterator[Running]:
         assert thread.is_alive()
         time.sleep(0.005)
     port = server.servers[0].sockets[0].getsockname()[1]
-    running = Running(services, f"http://127.0.0.1:{port}", credentials, app.openapi())
+    running = Running(services, f"http://127.0.0.1:{port}", app.openapi())
     try:
         yield running
     finally:
