@@ -21,6 +21,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from detector.frame import Image
 from detector.model.card import SCHEMA, BothLanguages, CueSpec, parse_card
 from detector.model.yolo import open_detector
 from models.errors import DatasetError
@@ -51,7 +52,7 @@ def write_bundle(
     onnx: Path,
     card: Card,
     spec: ExportSpec,
-    golden_image: Path,
+    golden: Image,
     layout: Literal["raw", "nms_free"] = "raw",
 ) -> None:
     """Fill ``folder`` with a bundle, replacing an older one in it.
@@ -60,19 +61,32 @@ def write_bundle(
     what the trainer meant. The finished bundle is opened and has to pass that test here too.
 
     Raises:
-        DatasetError: the golden picture cannot be read.
         BundleError: the written bundle does not pass the device's own checks.
     """
-    image = cv2.imread(str(golden_image), cv2.IMREAD_COLOR)
-    if image is None:
-        raise DatasetError(f"cannot read the golden picture {golden_image}")
     folder.mkdir(parents=True, exist_ok=True)
     if onnx.resolve() != (folder / "model.onnx").resolve():
         shutil.copyfile(onnx, folder / "model.onnx")
-    cv2.imwrite(str(folder / "golden.png"), image)
-    np.savez(folder / "golden.npz", **_golden(folder / "model.onnx", folder / "golden.png", card.cues, spec))
+    cv2.imwrite(str(folder / "golden.png"), golden)
+    xyxy, confidence, cue = _golden(folder / "model.onnx", folder / "golden.png", card.cues, spec)
+    np.savez(folder / "golden.npz", xyxy=xyxy, confidence=confidence, cue=cue)
     write_card(folder, card, spec, layout)
     open_detector(folder)
+
+
+def read_golden(path: Path, blur_px: Sequence[tuple[int, int, int, int]] = ()) -> Image:
+    """A picture for the golden test, with rectangles (left, top, right, bottom) averaged to a few cells.
+
+    Raises:
+        DatasetError: it cannot be read.
+    """
+    image: Any = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise DatasetError(f"cannot read the golden picture {path}")
+    for left, top, right, bottom in blur_px:
+        part = image[top:bottom, left:right]
+        cells = cv2.resize(part, (2, 2), interpolation=cv2.INTER_AREA)
+        image[top:bottom, left:right] = cv2.resize(cells, (right - left, bottom - top))
+    return image
 
 
 def write_card(folder: Path, card: Card, spec: ExportSpec, layout: Literal["raw", "nms_free"] = "raw") -> None:
@@ -96,8 +110,8 @@ def _write_sums(folder: Path) -> None:
     (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
 
 
-def _golden(onnx: Path, image: Path, cues: Sequence[CueSpec], spec: ExportSpec) -> dict[str, NDArray[Any]]:
-    """The trainer library's detections on the golden picture, above each cue's threshold."""
+def _golden(onnx: Path, image: Path, cues: Sequence[CueSpec], spec: ExportSpec) -> tuple[NDArray[Any], ...]:
+    """The trainer library's detections on the golden picture, above each cue's threshold: xyxy, confidence, cue."""
     (result,) = load_network(onnx).predict(
         str(image),
         imgsz=(spec.height_px, spec.width_px),
@@ -109,9 +123,9 @@ def _golden(onnx: Path, image: Path, cues: Sequence[CueSpec], spec: ExportSpec) 
     )
     cue = result.boxes.cls.numpy().astype(np.int64)
     confidence = result.boxes.conf.numpy().astype(np.float32)
-    keep = confidence >= np.array([spec.min_confidence for spec in cues], np.float32)[cue]
+    keep = confidence >= np.array([each.min_confidence for each in cues], np.float32)[cue]
     xyxy = result.boxes.xyxy.numpy().astype(np.float32)
-    return {"xyxy": xyxy[keep], "confidence": confidence[keep], "cue": cue[keep]}
+    return xyxy[keep], confidence[keep], cue[keep]
 
 
 def _card(card: Card, spec: ExportSpec, layout: str) -> dict[str, Any]:

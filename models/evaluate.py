@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -98,7 +99,7 @@ def _without_thresholds(bundle: Bundle) -> Bundle:
 
 
 def _compare(detector: Detector, sample: Sample) -> dict[str, _Found]:
-    image = cv2.imread(str(sample.image), cv2.IMREAD_COLOR)
+    image: Any = cv2.imread(str(sample.image), cv2.IMREAD_COLOR)
     if image is None:
         raise DatasetError(f"cannot read {sample.image}")
     height_px, width_px = image.shape[:2]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from detector.model.card import BothLanguages, CueSpec
-from models.bundle import Card, write_bundle, write_card
+from models.bundle import Card, read_golden, write_bundle, write_card
 from models.dataset import (
     BuiltDataset,
     Sample,
@@ -23,11 +23,11 @@ from models.dataset import (
     samples_of_recipe,
     unlabelled,
 )
-from models.errors import DatasetError
+from models.errors import CheckpointError, DatasetError
 from models.evaluate import CueMetrics, evaluate
 from models.export import export_joined
 from models.recipe import CardTexts, ExportSpec, Recipe, SourceSpec, TeacherSpec, TrainSettings
-from models.slots import KEPT_CUES, assign_slots, taught_cues
+from models.slots import KEPT_CUES, taught_cues
 from models.train import TrainedRun
 
 Progress = Callable[[int, int], None]
@@ -52,6 +52,7 @@ class Plan:
     evaluation: tuple[Sample, ...]
     sources: tuple[SourceSpec, ...]
     golden_image: Path
+    golden_blur_px: tuple[tuple[int, int, int, int], ...]
     teacher: TeacherSpec
     training: TrainSettings
     export: ExportSpec
@@ -78,6 +79,7 @@ def plan_of_recipe(recipe: Recipe, data_root: Path) -> Plan:
         evaluation=tuple(evaluation_samples(recipe, data_root)),
         sources=recipe.sources + recipe.evaluation_sources,
         golden_image=data_root / recipe.golden_image,
+        golden_blur_px=recipe.golden_blur_px,
         teacher=recipe.teacher,
         training=recipe.training,
         export=recipe.export,
@@ -118,6 +120,7 @@ def plan_of_export(folder: Path, *, min_confidence: float = 0.25) -> Plan:
         evaluation=(),
         sources=(source,),
         golden_image=fullest.image,
+        golden_blur_px=(),  # an export is blurred already
         teacher=TeacherSpec(),
         training=TrainSettings(),
         export=ExportSpec(),
@@ -159,15 +162,19 @@ def make_bundle(
         on_progress: Called with (pictures measured, pictures in all).
 
     Raises:
-        CheckpointError: the checkpoint was trained on other start weights.
+        CheckpointError: the checkpoint was trained on other start weights, or those do not know a kept cue.
         BundleError: the bundle does not pass the device's checks.
     """
-    kept = assign_slots(plan.of_origin("distilled"), dataset.names)
+    kept = {cue: row for row, cue in taught_cues(plan.of_origin("distilled"), dataset.names).items()}
+    unknown = sorted(set(plan.of_origin("distilled")) - set(kept))
+    if unknown:
+        raise CheckpointError(f"the start weights do not know {unknown[0]!r}: such a cue can be trained, not kept")
     learnt = {cue: dataset.slots[cue] for cue in plan.of_origin("trained")}
     onnx = folder / "model.onnx"
     export_joined(weights, kept, checkpoint, learnt, onnx, plan.export)
     card = Card(plan.name, plan.version, plan.licence, plan.cues, plan.texts, _training(plan, dataset, record))
-    write_bundle(folder, onnx=onnx, card=card, spec=plan.export, golden_image=plan.golden_image)
+    golden = read_golden(plan.golden_image, plan.golden_blur_px)
+    write_bundle(folder, onnx=onnx, card=card, spec=plan.export, golden=golden)
     held_out = [sample for sample in dataset.samples if sample.split != "train"]
     metrics = evaluate(folder, [*held_out, *plan.evaluation], on_progress=on_progress)
     write_card(folder, replace(card, metrics=_metric_rows(metrics, plan)), plan.export)

@@ -64,7 +64,10 @@ def teacher_boxes(
         )
         rows = result.boxes.cls.int().tolist()
         found = zip(rows, result.boxes.xywhn.tolist(), result.boxes.conf.tolist(), strict=True)
-        yield image, tuple(LabelBox(cue_by_row[row], *xywh, "teacher", conf) for row, xywh, conf in found)
+        boxes = [
+            LabelBox(cue_by_row[row], cx, cy, w, h, "teacher", confidence) for row, (cx, cy, w, h), confidence in found
+        ]
+        yield image, tuple(boxes)
 
 
 def load_network(weights: Path) -> Any:

@@ -110,6 +110,8 @@ class Recipe(_Strict):
     """Looked at only to measure: nothing of them is learnt, and they need no licence to ship."""
     golden_image: str
     """The picture that devices test themselves on, below the data root. It ships: mind the licence and the faces."""
+    golden_blur_px: tuple[tuple[int, int, int, int], ...] = ()
+    """Rectangles (left, top, right, bottom) of it that are made unrecognisable: faces, number plates."""
     texts: CardTexts
     teacher: TeacherSpec = TeacherSpec()
     training: TrainSettings = TrainSettings()

@@ -8,9 +8,10 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
+
+import platformdirs
 
 from models.errors import TrainExtraMissing
 
@@ -51,9 +52,9 @@ def set_threads(threads: int) -> None:
 
 def _private_config_dir() -> Path:
     """A settings folder of our own, so that the user's ultralytics settings are neither read nor changed."""
-    folder = Path(tempfile.gettempdir()) / f"kerbwatch-trainer-{os.getuid() if hasattr(os, 'getuid') else 0}"
+    folder = platformdirs.user_cache_path("kerbwatch") / "trainer"
     inner = folder / "Ultralytics"
-    inner.mkdir(mode=0o700, parents=True, exist_ok=True)
+    inner.mkdir(parents=True, exist_ok=True)
     font = inner / "Arial.ttf"
     if not font.exists():
         # The library downloads this file before every training, even with plots off; matplotlib's font does as well.
