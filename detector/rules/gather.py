@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detector.geo.camera import ObservedBy
 from detector.geo.localise import Unplaced
@@ -116,22 +117,38 @@ def _gather(hits: list[Hit], rule: Rule) -> list[Hit]:
 
 
 def _clusters(hits: list[Hit], gather: Gather) -> list[list[Hit]]:
-    """Single linkage: chains of neighbours in place and time."""
+    """Single linkage: chains of neighbours in place and time, each in the order of `hits`."""
+    linked = _links(hits, gather)
+    left = list(range(len(hits)))
     clusters: list[list[Hit]] = []
-    for hit in hits:
-        near = [cluster for cluster in clusters if any(_together(hit, other, gather) for other in cluster)]
-        clusters = [cluster for cluster in clusters if cluster not in near]
-        clusters.append([*(h for cluster in near for h in cluster), hit])
+    while left:
+        chain, reached = {left[0]}, [left[0]]
+        while reached:
+            near = [row for row in left if row not in chain and linked[reached[-1], row]]
+            reached = reached[:-1] + near
+            chain.update(near)
+        left = [row for row in left if row not in chain]
+        clusters.append([hits[row] for row in sorted(chain)])
     return clusters
 
 
-def _together(a: Hit, b: Hit, gather: Gather) -> bool:
-    if a.track.track_id in companion_ids(b.track) and gather.gather_as == "parts":
-        return True
-    gap_s = (
-        max(a.track.first_seen_at, b.track.first_seen_at) - min(a.track.last_seen_at, b.track.last_seen_at)
-    ).total_seconds()
-    return gap_s <= gather.gap_s and distance_m(a, b) <= gather.within_m
+def _links(hits: list[Hit], gather: Gather) -> NDArray[np.bool_]:
+    """Which hits are neighbours, bool (N, N)."""
+    places = [hit.place for hit in hits if hit.place is not None]
+    if not places:
+        return np.zeros((len(hits), len(hits)), np.bool_)
+    plane = LocalPlane(places[0].lon_deg, places[0].lat_deg)
+    metres = plane.east_north_m([(place.lon_deg, place.lat_deg) for place in places])
+    apart_m = np.hypot(*(metres[:, None] - metres[None, :]).transpose(2, 0, 1))
+    first = np.array([hit.track.first_seen_at.timestamp() for hit in hits])
+    last = np.array([hit.track.last_seen_at.timestamp() for hit in hits])
+    gap_s = np.maximum(first[:, None], first) - np.minimum(last[:, None], last)
+    linked = np.asarray((apart_m <= gather.within_m) & (gap_s <= gather.gap_s), np.bool_)
+    if gather.gather_as == "parts":
+        beside = [companion_ids(hit.track) for hit in hits]
+        linked |= np.array([[a.track.track_id in names for a in hits] for names in beside], np.bool_)
+        linked |= linked.T
+    return linked
 
 
 def distance_m(a: Hit, b: Hit) -> float:

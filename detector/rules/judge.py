@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import numpy as np
 
@@ -200,8 +199,3 @@ def _position(place: Place) -> Reason:
 
 def _number(value: float) -> str:
     return f"{max(value, 0.1):.1f}"
-
-
-def seen_between(hit: Hit) -> tuple[datetime, datetime]:
-    """First and last sight of the hit's track."""
-    return hit.track.first_seen_at, hit.track.last_seen_at

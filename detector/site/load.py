@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -308,7 +308,7 @@ def _default_vehicle(name: str | None, cameras: dict[str, Camera], problems: Pro
 
 def _read_rules(folder: Path, files: list[str], problems: Problems) -> dict[Kind, Rule]:
     """The shipped rules, each with the city's file for its kind laid over it."""
-    raw: dict[Kind, dict[str, Any]] = default_rules()
+    raw: dict[Kind, Mapping[str, Any]] = dict(default_rules())
     origin: dict[Kind, str] = {}
     for name in files:
         if not name.startswith("rules/"):

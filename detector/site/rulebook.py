@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from typing import Annotated, Any, Literal
 
@@ -278,8 +279,9 @@ def _fields(code: str, text: str) -> set[str]:
         raise ValueError(f"reason {code!r}: {text!r} has an unmatched brace ({error})") from error
 
 
-def default_rules() -> dict[Kind, dict[str, Any]]:
-    """The shipped rule of each kind, as read from YAML, before a city's overrides."""
+@cache
+def default_rules() -> Mapping[Kind, Mapping[str, Any]]:
+    """The shipped rule of each kind, as read from YAML, before a city's overrides. Shared: do not change it."""
     folder = files("detector").joinpath("rules", "defaults")
     return {kind: yaml.safe_load(folder.joinpath(f"{kind}.yaml").read_text(encoding="utf-8")) for kind in Kind}
 

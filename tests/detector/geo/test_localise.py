@@ -110,13 +110,13 @@ def test_own_covariance_matches_monte_carlo():
     place = locate(make_track("bicycle", [box_at(uv)], size_px=(1280, 720)), camera)
     assert place is not None
     points = []
-    for _ in range(1500):
+    for _ in range(600):
         heading, pitch, roll = np.array((35.0, -12.0, 2.0)) + rng.normal(0, 1.0, 3)
         shaken = fixed(heading_deg=heading, pitch_deg=pitch, roll_deg=roll, height_m=3.0 + rng.normal(0, 0.15))
         moved = locate(make_track("bicycle", [box_at(uv + rng.normal(0, 2.0, 2))], size_px=(1280, 720)), shaken)
         assert moved is not None
         points.append(offset_of(moved))
-    assert np.array(place.cov_own_m2) == pytest.approx(np.cov(np.array(points).T), rel=0.15, abs=0.03)
+    assert np.array(place.cov_own_m2) == pytest.approx(np.cov(np.array(points).T), rel=0.2, abs=0.05)
     assert place.cov_pass_m2 == ((pytest.approx(0.16), 0.0), (0.0, pytest.approx(0.16)))
     assert place.sigma_heading_rad == 0.0
 
@@ -136,9 +136,9 @@ def test_pass_covariance_of_a_vehicle_matches_monte_carlo():
     sigma_heading_deg = np.hypot(1.5, 1.0)  # the fix's and the mounting's
     points = [
         offset_of(seen(ORIGIN.lon_lat_deg(rng.normal(0, 2.5, 2))[0], 80.0 + rng.normal(0, sigma_heading_deg)))
-        for _ in range(1500)
+        for _ in range(600)
     ]
-    assert np.array(place.cov_pass_m2) == pytest.approx(np.cov(np.array(points).T), rel=0.15, abs=0.3)
+    assert np.array(place.cov_pass_m2) == pytest.approx(np.cov(np.array(points).T), rel=0.2, abs=0.4)
     assert place.sigma_heading_rad == pytest.approx(np.radians(sigma_heading_deg))
 
 
