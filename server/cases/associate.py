@@ -155,8 +155,9 @@ def unmerge(session: Session, case_id: int, report_id: str, *, actor: str, now: 
     session.flush()
     history.append(session, opened, Opened(report_id=report_id, from_case_id=case_id), actor=actor, now=now)
     history.append(session, case, Detached(report_id=report_id, to_case_id=opened.id), actor=actor, now=now)
-    _refresh(session, case)
-    workflow.apply(session, case)
+    for changed in (case, opened):
+        _refresh(session, changed)
+        workflow.apply(session, changed)
     return opened
 
 

@@ -38,8 +38,8 @@ from detector.vocabulary import Kind, Outcome
 from server.api import operations, schemas
 from server.api.problems import Problem
 from server.app import create_app, open_services
-from server.first_start import Credentials, first_start
 from server.db.tables import Reviewer
+from server.first_start import Credentials, first_start
 from server.security import devices, sessions
 from server.security.guard import SESSION_COOKIE
 from server.services import Services
