@@ -46,7 +46,7 @@ test-all: test test-train ## test, and the training tests
 lint: $(VENV)/.dev ## ruff, pyright strict on detector/, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.train ## every published number, measured again
