@@ -80,8 +80,9 @@ def patrol(
 ) -> None:
     """Run a patrol over video or pictures: sealed reports out. 巡查
 
-    Exit codes: 0 done; 2 something given is wrong; 3 a source was damaged, what could be read is reported; 75 try
-    again (disk full, server away: nothing is lost); 130 stopped by Ctrl-C.
+    Exit codes: 0 done; 1 the server refused something, which is kept and named; 2 something given is wrong; 3 a source
+    was damaged, what could be read is reported; 75 try again (disk full, server away: nothing is lost); 130 stopped by
+    Ctrl-C.
     """
     if (server is None) == (out is None):
         raise InputError("say where the reports go: either --server URL or --out DIR")
@@ -149,6 +150,7 @@ def _patrol_to_server(
         result,
         reports=tuple(located(r, case_url=cases.get(r.report_id)) for r in result.reports),
         waiting=sent.counts.waiting,
+        troubled=bool(sent.troubles),
         warnings=tuple(warnings),
     )
 

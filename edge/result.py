@@ -11,6 +11,8 @@ from detector.hit import Hit, Matrix2, Reason
 from detector.vocabulary import vocabulary
 from edge.gnss import LogCounts
 
+EXIT_REFUSED = 1
+"""The server holds another report under an id, or finds one invalid: kept here, and named."""
 EXIT_PARTIAL = 3
 """A source was cut off or damaged: everything before is reported, but the street was not seen to its end."""
 EXIT_TRY_AGAIN = 75
@@ -79,6 +81,8 @@ class PatrolResult:
         gnss: what the log held, when one was given.
         partial: a source was damaged or cut off.
         interrupted: stopped by Ctrl-C; run again to go on.
+        waiting: reports of this and earlier patrols that are not at the server yet.
+        troubled: the server refused something that a person must look at; the warnings name it.
         warnings: what the user should know, one sentence each.
     """
 
@@ -94,6 +98,7 @@ class PatrolResult:
     partial: bool = False
     interrupted: bool = False
     waiting: int = 0
+    troubled: bool = False
     warnings: tuple[str, ...] = ()
 
     @property
@@ -103,11 +108,13 @@ class PatrolResult:
 
     @property
     def exit_code(self) -> int:
-        """0 done, 3 a source was damaged, 75 reports still wait for the server, 130 stopped by Ctrl-C."""
+        """0 done, 1 refused by the server, 3 a source was damaged, 75 reports still wait, 130 stopped by Ctrl-C."""
         if self.interrupted:
             return EXIT_INTERRUPTED
         if self.waiting:
             return EXIT_TRY_AGAIN
+        if self.troubled:
+            return EXIT_REFUSED
         return EXIT_PARTIAL if self.partial else 0
 
     def to_json(self) -> dict[str, Any]:

@@ -52,6 +52,7 @@ def test_an_unknown_place_is_named() -> None:
         ({}, 0, "0 cases"),
         ({"partial": True, "warnings": ("a.mp4 is cut off",)}, 3, "note: a.mp4 is cut off"),
         ({"waiting": 2, "partial": True}, 75, "2 reports wait for the server"),
+        ({"troubled": True, "warnings": ("report 1: conflict",)}, 1, "note: report 1: conflict"),
         ({"interrupted": True}, 130, "run the same command again"),
     ],
 )
