@@ -59,7 +59,7 @@ class UploadStore:
         self._evidence = evidence
         self._limits = limits
         self._life = life
-        self._locks: dict[str, threading.Lock] = {}
+        self._locks: dict[str, tuple[threading.Lock, int]] = {}
         self._locks_guard = threading.Lock()
         make_folder(folder)
 
@@ -234,12 +234,19 @@ class UploadStore:
     @contextmanager
     def _locked(self, upload_id: str) -> Iterator[None]:
         with self._locks_guard:
-            lock = self._locks.setdefault(upload_id, threading.Lock())
-        with lock:
-            yield
-        with self._locks_guard:
-            if not lock.locked():
-                self._locks.pop(upload_id, None)
+            lock, users = self._locks.get(upload_id, (threading.Lock(), 0))
+            self._locks[upload_id] = (lock, users + 1)
+        try:
+            with lock:
+                yield
+        finally:
+            # Counted, not asked of the lock: one that somebody is about to take looks free.
+            with self._locks_guard:
+                lock, users = self._locks[upload_id]
+                if users > 1:
+                    self._locks[upload_id] = (lock, users - 1)
+                else:
+                    del self._locks[upload_id]
 
 
 def _declared(session: Session, device_id: str, sha256: str) -> list[Evidence]:
