@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from datetime import datetime
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def open_source(address: str, *, start_utc: datetime | None = None, interval_s: 
     return probe_video(path, start_utc)
 
 
-def frames(source: Source, window: Window = Window()) -> Iterator[Frame]:  # noqa: B008 (frozen)
+def frames(source: Source, window: Window = Window()) -> Generator[Frame, None, None]:  # noqa: B008 (frozen)
     """The pictures of a source, in order, each with its time; closing the generator releases the source.
 
     Raises:

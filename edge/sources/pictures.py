@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, cast
@@ -67,7 +67,7 @@ def probe_pictures(folder: Path, start_utc: datetime | None, interval_s: float |
     )
 
 
-def picture_frames(source: PictureSource, window: Window) -> Iterator[Frame]:
+def picture_frames(source: PictureSource, window: Window) -> Generator[Frame, None, None]:
     """The pictures inside a window, in order. A picture that cannot be read is skipped.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -53,7 +53,7 @@ def probe_video(path: Path, start_utc: datetime | None) -> VideoSource:
         )
 
 
-def video_frames(source: VideoSource, window: Window) -> Iterator[Frame]:
+def video_frames(source: VideoSource, window: Window) -> Generator[Frame, None, None]:
     """The pictures of a video inside a window, in order; the file is closed when the generator ends or is closed.
 
     Pictures before the window are decoded and dropped, never sought over: so a picture has the same `seq` whatever
