@@ -118,11 +118,11 @@ class CasePage:
     cues: dict[str, Text]
 
 
-def load(session: Session, case: Case, shown_sha256: str | None = None) -> CasePage:
+def load(session: Session, case: Case, shown_key: str | None = None) -> CasePage:
     """The page of a case, showing the picture asked for, else the newest sighting's first full still."""
     stands = workflow.standing(case)
     seen = tuple(_seen(session, sighting, stands) for sighting in case.sightings)
-    shown, shown_picture = _shown(seen, shown_sha256)
+    shown, shown_picture = _shown(seen, shown_key)
     vocab = vocabulary()
     wrong, allowed = reasons.menu(case.kind)
     known = case.lon_deg is not None and case.lat_deg is not None
@@ -155,10 +155,10 @@ def load(session: Session, case: Case, shown_sha256: str | None = None) -> CaseP
     )
 
 
-def _shown(seen: tuple[Seen, ...], sha256: str | None) -> tuple[Seen, Picture | None]:
+def _shown(seen: tuple[Seen, ...], key: str | None) -> tuple[Seen, Picture | None]:
     for sighting in seen:
         for item in sighting.pictures:
-            if item.sha256 == sha256:
+            if item.key == key:
                 return sighting, item
     newest = max(seen, key=lambda s: s.captured_at)
     full = next((p for p in newest.pictures if p.role == "still_full"), None)

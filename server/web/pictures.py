@@ -58,6 +58,11 @@ class Picture:
     boxes: tuple[Box, ...]
 
     @property
+    def key(self) -> str:
+        """Names the picture on its case page: two sightings can show the very same file."""
+        return f"{self.report_id}.{self.sha256}"
+
+    @property
     def url(self) -> str:
         """Where the page loads it from."""
         return f"/api/v1/evidence/{self.sha256}"

@@ -23,9 +23,8 @@ class PositionError:
 
     @property
     def sigma_m(self) -> float:
-        """One sigma along the worst direction, metres: the longer half-axis of the error ellipse."""
-        mean = (self.ee_m2 + self.nn_m2) / 2.0
-        return math.sqrt(mean + math.hypot((self.ee_m2 - self.nn_m2) / 2.0, self.en_m2))
+        """One sigma per axis, metres: the root mean square of east and north, as patrols print it."""
+        return math.sqrt((self.ee_m2 + self.nn_m2) / 2.0)
 
     def ring(self, lon_deg: float, lat_deg: float) -> list[tuple[float, float]]:
         """The one-sigma ellipse around a WGS-84 point: a closed ring of lon, lat degrees."""

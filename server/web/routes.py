@@ -38,7 +38,9 @@ class PageSeen:
     picture: str | None
 
 
-def _page_seen(version: Annotated[int, Form()], picture: Annotated[str | None, Form(max_length=64)] = None) -> PageSeen:
+def _page_seen(
+    version: Annotated[int, Form()], picture: Annotated[str | None, Form(max_length=101)] = None
+) -> PageSeen:
     return PageSeen(version, picture)
 
 

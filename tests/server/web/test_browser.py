@@ -175,7 +175,7 @@ def test_the_case_page_shows_evidence_place_and_reasons(reviewer: Reviewer, new_
     assert "虚拟位置 synthetic position" in reviewer.text(".case-head")
     assert "车旁无人骑行" in reviewer.text("#reasons")
     assert "nobody rides it" in reviewer.text("#reasons")
-    assert reviewer.text(".sigma-own") == "0.81 m"
+    assert reviewer.text(".sigma-own") == "0.68 m"
     assert reviewer.text(".sigma-pass") == "0.20 m"
     assert "holds" in reviewer.text("#seal")
     roles = reviewer.driver.execute_script(_MAP_ROLES)
@@ -326,7 +326,7 @@ def test_without_webgl_the_table_stands_alone(server: LiveServer, new_case: Call
         reviewer.scroll_to("#map")
         reviewer.until(lambda: reviewer.find("#map-missing").is_displayed())
         assert "WGS-84" in reviewer.text("#places")
-        assert "0.81 m" in reviewer.text("#places")
+        assert "0.68 m" in reviewer.text("#places")
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -20,15 +20,15 @@ function style(data, colours) {
       { id: "pass", type: "line", source: "case", filter: role("pass"), paint: { "line-color": colours.pass, "line-width": 2, "line-dasharray": [3, 2] } },
       { id: "own", type: "fill", source: "case", filter: role("own"), paint: { "fill-color": colours.own, "fill-opacity": 0.25 } },
       { id: "own-line", type: "line", source: "case", filter: role("own"), paint: { "line-color": colours.own, "line-width": 2 } },
-      { id: "sighting", type: "circle", source: "case", filter: role("sighting"), paint: { "circle-radius": 3, "circle-color": colours.own, "circle-stroke-width": 1, "circle-stroke-color": colours.halo } },
-      { id: "case", type: "circle", source: "case", filter: role("case"), paint: { "circle-radius": 4, "circle-color": colours.point, "circle-stroke-width": 1.5, "circle-stroke-color": colours.halo } },
+      { id: "sighting", type: "circle", source: "case", filter: role("sighting"), paint: { "circle-radius": 2.5, "circle-color": colours.own, "circle-stroke-width": 1, "circle-stroke-color": colours.halo } },
+      { id: "case", type: "circle", source: "case", filter: role("case"), paint: { "circle-radius": 3, "circle-color": colours.point, "circle-stroke-width": 1, "circle-stroke-color": colours.halo } },
     ],
   };
 }
 
 // What must be in view: the case and its ellipses, and at least a few metres around them.
 function bounds(data, lon, lat) {
-  const north = 6 / 111320;
+  const north = 5 / 111320;
   const east = north / Math.cos((lat * Math.PI) / 180);
   const box = [lon - east, lat - north, lon + east, lat + north];
   for (const feature of data.features) {
