@@ -28,7 +28,7 @@ class Judged:
         cue: what the person says it is; `model_cue` what the model said.
         xyxy_px: the box, redrawn or the model's, px of the picture.
         reason_family, reason: why the case was rejected, empty unless it was.
-        reviewer: a short hash of the reviewer's name: enough to compare reviewers, too little to name them.
+        reviewer: a short hash of the reviewer's name: reviewers can be compared, and no name travels with the data.
     """
 
     report_id: str
