@@ -118,7 +118,13 @@ class _SourcePatrol:
         self._scene = 0
         self._pass = 0
         self._last_s: float | None = None
-        self._tracker = Tracker(source.source_id, plan.detector.cue_names, tracker_limits(source, plan.window))
+        self._tracker = Tracker(
+            source.source_id,
+            plan.detector.cue_names,
+            tracker_limits(source, plan.window),
+            # Its pose is in cameras.yaml: one that pans would be wrong about every place, not only about motion.
+            standing_camera=plan.camera.observed_by == "fixed",
+        )
         self._stretch = Stretch(gather_gap_s(plan.site))
         self._best = BestFrames()
         self._places: dict[str, Place | Unplaced] = {}
