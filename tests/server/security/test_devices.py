@@ -45,6 +45,7 @@ def test_wrong_enrolment_leaves_the_code_good(
 
 
 def test_code_expires(running: Running) -> None:
+    assert running.credentials.enrolment_code
     with running.services.database.write() as session:
         session.query(EnrolmentCode).one().expires_at = datetime.now(UTC) - timedelta(seconds=1)
     assert enrol(running) == (403, "code-refused")
