@@ -59,7 +59,7 @@ class Plan:
     texts: CardTexts
 
     def of_origin(self, origin: str) -> tuple[str, ...]:
-        """Names of the cues that are ``trained`` or ``distilled``."""
+        """Names of the cues that are ``trained`` or ``kept``."""
         return tuple(cue.name for cue in self.cues if cue.origin == origin)
 
 
@@ -101,7 +101,7 @@ def plan_of_export(folder: Path, *, min_confidence: float = 0.25) -> Plan:
     if not learnt:
         raise DatasetError(f"{folder} holds no box: confirm some cases before training on them")
     kept = [cue for cue in KEPT_CUES if cue not in learnt]
-    cues = [CueSpec(name=name, min_confidence=min_confidence, origin="distilled") for name in kept]
+    cues = [CueSpec(name=name, min_confidence=min_confidence, origin="kept") for name in kept]
     cues += [CueSpec(name=name, min_confidence=min_confidence, origin="trained") for name in learnt]
     source = SourceSpec(
         name=folder.name,
@@ -165,8 +165,8 @@ def make_bundle(
         CheckpointError: the checkpoint was trained on other start weights, or those do not know a kept cue.
         BundleError: the bundle does not pass the device's checks.
     """
-    kept = {cue: row for row, cue in taught_cues(plan.of_origin("distilled"), dataset.names).items()}
-    unknown = sorted(set(plan.of_origin("distilled")) - set(kept))
+    kept = {cue: row for row, cue in taught_cues(plan.of_origin("kept"), dataset.names).items()}
+    unknown = sorted(set(plan.of_origin("kept")) - set(kept))
     if unknown:
         raise CheckpointError(f"the start weights do not know {unknown[0]!r}: such a cue can be trained, not kept")
     learnt = {cue: dataset.slots[cue] for cue in plan.of_origin("trained")}

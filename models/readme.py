@@ -7,7 +7,7 @@ from typing import Any
 
 _ORIGIN = {
     "trained": "本项目训练 · learnt here, from hand labels",
-    "distilled": "沿用起始权重 · the start weights' own",
+    "kept": "沿用起始权重 · the start weights' own",
 }
 
 

@@ -120,7 +120,7 @@ class Recipe(_Strict):
     @property
     def kept(self) -> tuple[CueSpec, ...]:
         """The cues taken over from the start weights."""
-        return tuple(cue for cue in self.cues if cue.origin == "distilled")
+        return tuple(cue for cue in self.cues if cue.origin == "kept")
 
     @property
     def learnt(self) -> tuple[CueSpec, ...]:
@@ -152,7 +152,7 @@ def _check(recipe: Recipe, path: Path) -> None:
     learnt = [cue.name for cue in recipe.learnt]
     if [*recipe.kept, *recipe.learnt] != [*recipe.cues]:
         raise RecipeError(
-            f"recipe {path}: list the distilled cues first, then the trained ones: outputs follow that order"
+            f"recipe {path}: list the kept cues first, then the trained ones: outputs follow that order"
         )
     if not learnt:
         raise RecipeError(f"recipe {path}: no cue is trained, so there is nothing to train")

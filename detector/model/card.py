@@ -62,11 +62,11 @@ class ModelSpec(_Card):
 
 
 class CueSpec(_Card):
-    """One cue. `origin` is ``distilled`` when no human label stands behind it."""
+    """One cue. `origin` is ``kept`` when it is the start weights' own: no label of ours stands behind it."""
 
     name: _Word
     min_confidence: _Unit
-    origin: Literal["trained", "distilled"]
+    origin: Literal["trained", "kept"]
 
 
 class GoldenSpec(_Card):

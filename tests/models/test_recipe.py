@@ -33,17 +33,17 @@ def _change(change: dict[str, Any]) -> dict[str, Any]:
         ({"export": {"height_px": 385}}, "field export.height_px"),  # strides of 32
         ({"cues": []}, "field cues"),
         (
-            {"cues": [{"name": "car", "origin": "distilled", "min_confidence": 0.2}], "sources": []},
+            {"cues": [{"name": "car", "origin": "kept", "min_confidence": 0.2}], "sources": []},
             "nothing to train",
         ),
         (
             {
                 "cues": [
                     {"name": "signboard", "origin": "trained", "min_confidence": 0.2},
-                    {"name": "car", "origin": "distilled", "min_confidence": 0.2},
+                    {"name": "car", "origin": "kept", "min_confidence": 0.2},
                 ]
             },
-            "list the distilled cues first",
+            "list the kept cues first",
         ),
         (
             {"sources": [{"name": "s", "origin": "o", "licence": "l", "attribution": "a", "labels": {0: "car"}}]},

@@ -47,7 +47,7 @@ def card(**model: Any) -> dict[str, Any]:
             **model,
         },
         "cues": [
-            {"name": "person", "min_confidence": 0.25, "origin": "distilled"},
+            {"name": "person", "min_confidence": 0.25, "origin": "kept"},
             {"name": "bicycle", "min_confidence": 0.25, "origin": "trained"},
         ],
         "golden": {
