@@ -68,7 +68,7 @@ def load(session: Session, asked: Filter) -> CaseList:
     query = _where(select(Case), asked).order_by(Case.last_seen_at.desc(), Case.id.desc())
     cases = session.scalars(query.limit(PAGE_SIZE).offset((asked.page - 1) * PAGE_SIZE)).all()
     ids = [case.id for case in cases]
-    sightings = dict(session.execute(_sightings(ids)).all())
+    sightings = _sightings(session, ids)
     pictures = _pictures(session, ids)
     rows = tuple(_row(case, sightings.get(case.id, 0), pictures.get(case.id)) for case in cases)
     return CaseList(rows, asked, total, counts)
@@ -92,9 +92,10 @@ def _where(query: Select[Any], asked: Filter) -> Select[Any]:
     return query
 
 
-def _sightings(case_ids: list[int]) -> Select[tuple[int, int]]:
-    counted = select(Sighting.case_id, func.count()).where(Sighting.case_id.in_(case_ids))
-    return counted.group_by(Sighting.case_id)
+def _sightings(session: Session, case_ids: list[int]) -> dict[int, int]:
+    """Number of sightings by case."""
+    counted = select(Sighting.case_id, func.count()).where(Sighting.case_id.in_(case_ids)).group_by(Sighting.case_id)
+    return {case_id: int(number) for case_id, number in session.execute(counted)}
 
 
 def _pictures(session: Session, case_ids: list[int]) -> dict[int, Picture]:

@@ -241,15 +241,8 @@ def _history(case: Case) -> tuple[HistoryLine, ...]:
 
 def _words(event: Event) -> Text:
     match event:
-        case Decided(decision=Confirm()):
-            return Text("确认违规", "confirmed")
-        case Decided(decision=Reject(reason=code)):
-            reason = reasons.reason_text(code) or Text(code, code)
-            return Text(f"驳回：{reason.zh}", f"rejected: {reason.en}")
-        case Decided(decision=ChangeCue(cue=cue)):
-            return Text(f"目标改为：{cue_text(cue).zh}", f"object changed to: {cue_text(cue).en}")
-        case Decided(decision=RedrawBox(box=index)):
-            return Text(f"重画第 {index + 1} 个框", f"box {index + 1} redrawn")
+        case Decided(decision=decision):
+            return _decision_words(decision)
         case Undone(seq=seq):
             return Text(f"撤销第 {seq} 条", f"line {seq} undone")
         case Opened():
@@ -259,3 +252,16 @@ def _words(event: Event) -> Text:
             return Text(f"并入一次目击{share}", f"sighting attached{share}")
         case Detached(to_case_id=other):
             return Text(f"一次目击移至案件 {other}", f"sighting moved to case {other}")
+
+
+def _decision_words(decision: Confirm | Reject | ChangeCue | RedrawBox) -> Text:
+    match decision:
+        case Confirm():
+            return Text("确认违规", "confirmed")
+        case Reject(reason=code):
+            reason = reasons.reason_text(code) or Text(code, code)
+            return Text(f"驳回：{reason.zh}", f"rejected: {reason.en}")
+        case ChangeCue(cue=cue):
+            return Text(f"目标改为：{cue_text(cue).zh}", f"object changed to: {cue_text(cue).en}")
+        case RedrawBox(box=index):
+            return Text(f"重画第 {index + 1} 个框", f"box {index + 1} redrawn")

@@ -73,7 +73,8 @@ def _point(role: str, point: tuple[float, float], **properties: Any) -> dict[str
 def _zones_near(site: Path, lon_deg: float, lat_deg: float) -> list[dict[str, Any]]:
     layer = _layer(site, max((path.stat().st_mtime_ns for path in site.rglob("*") if path.is_file()), default=0))
     corners = LocalPlane(lon_deg, lat_deg).lon_lat_deg(np.array([[-NEAR_M, -NEAR_M], [NEAR_M, NEAR_M]]))
-    near = sorted(int(i) for i in layer.tree.query(shapely.box(*corners.ravel())))[:_ZONES_MAX]
+    west, south, east, north = corners.ravel().tolist()
+    near = sorted(int(i) for i in layer.tree.query(shapely.box(west, south, east, north)))[:_ZONES_MAX]
     return [_zone(layer.zones[i]) for i in near]
 
 
