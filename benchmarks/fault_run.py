@@ -134,6 +134,7 @@ class Patrol:
 
     folder: Path
     sources: Sequence[Path]
+    site: Path
     model: Path
     link: FaultyProxy
 
@@ -147,7 +148,7 @@ class Patrol:
 
     def start(self, *target: str) -> subprocess.Popen[bytes]:
         """Start it; `target` is `--server URL` or `--out DIR`."""
-        command = [sys.executable, "-m", "kerbwatch", "patrol", "--json", "--site", str(SITE), "--camera", CAMERA]
+        command = [sys.executable, "-m", "kerbwatch", "patrol", "--json", "--site", str(self.site), "--camera", CAMERA]
         command += ["--interval-s", "0.12", "--model", str(self.model), "--state", str(self.state), *target]
         for number, source in enumerate(self.sources):
             at = START_UTC + timedelta(hours=number)
@@ -417,7 +418,10 @@ def run(plan: Plan, work: Path) -> bool:
     """The whole run; whether everything was right."""
     began = time.monotonic()
     tally = Tally()
-    server = KilledServer(work, SITE)
+    # A patrol is named by its inputs; nobody may edit them while they are compared.
+    shutil.copytree(SITE, work / "site")
+    shutil.copytree(plan.model, work / "model")
+    server = KilledServer(work, work / "site")
     patrols = make_patrols(plan, work, server.port)
     calm, uploader, *disturbed = patrols
     try:
@@ -449,7 +453,7 @@ def make_patrols(plan: Plan, work: Path, server_port: int) -> list[Patrol]:
     for number, name in enumerate(names):
         sources = write_sources(shot, work / name / "sources", plan.sources, plan.seed + number)
         link = FaultyProxy(server_port, failing=0.0, seed=plan.seed + number)
-        patrols.append(Patrol(work / name, sources, plan.model, link))
+        patrols.append(Patrol(work / name, sources, work / "site", work / "model", link))
     return patrols
 
 
