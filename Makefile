@@ -15,13 +15,13 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: pyproject.toml package-lock.json tools/fetch_web.py | $(BIN)/python
-	@echo "Installing Kerbwatch, its server and a street clip: about 290 MB to download, no torch."
+	@echo "Installing Kerbwatch, its server and a street clip: about 210 MB to download, no torch."
 	$(PIP) install -q -e '.[demo]'
 	$(BIN)/python tools/fetch_web.py
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.demo
-	@echo "Installing the test and lint tools: about 60 MB more, no torch."
+	@echo "Installing the test and lint tools: about 50 MB more, no torch."
 	$(PIP) install -q -e '.[dev]'
 	@touch $@
 
