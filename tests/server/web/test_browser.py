@@ -5,133 +5,21 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from itertools import count
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
-from selenium.webdriver.common.action_chains import ActionChains
-from selenium.webdriver.common.actions.action_builder import ActionBuilder
-from selenium.webdriver.common.actions.pointer_input import PointerInput
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.conftest import ROOT
 from tests.server import street
-from tests.server.live import LiveDevice, LiveServer, live_device, live_server
-from tests.server.street import Scene
+from tests.server.live import LiveServer
 from tests.server.web.browser import MISSING, Watched, chromium, installed
+from tests.server.web.reviewer import Reviewer
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(not installed(), reason=MISSING)]
-
-DEMO_SITE = ROOT / "edge" / "demo_site"
-VENDOR = ROOT / "server" / "web" / "static" / "vendor"
-WAIT_S = 10.0
-
-
-class Reviewer:
-    """A person at the browser."""
-
-    def __init__(self, watched: Watched, server: LiveServer) -> None:
-        self.watched = watched
-        self.driver = watched.driver
-        self.server = server
-
-    def log_in(self, password: str | None = None) -> None:
-        self.driver.delete_all_cookies()
-        self.open("/login")
-        self.find("[name=name]").send_keys(self.server.reviewer)
-        self.find("[name=password]").send_keys((password or self.server.password) + Keys.ENTER)
-
-    def open(self, path: str) -> None:
-        self.driver.get(self.server.url + path)
-
-    def find(self, css: str) -> WebElement:
-        return self.until(lambda: self.driver.find_element(By.CSS_SELECTOR, css))
-
-    def text(self, css: str) -> str:
-        return self.find(css).text
-
-    def press(self, *keys: str) -> None:
-        ActionChains(self.driver).send_keys(*keys).perform()
-
-    def state(self, wanted: str) -> None:
-        """Waits until the page says that the case is in this state."""
-        self.find(f"#case[data-state={wanted}]")
-
-    def scroll_to(self, css: str) -> None:
-        self.driver.execute_script("arguments[0].scrollIntoView()", self.find(css))
-
-    def until(self, read: Callable[[], Any]) -> Any:
-        ignored = (NoSuchElementException, StaleElementReferenceException)
-        return WebDriverWait(self.driver, WAIT_S, 0.05, ignored_exceptions=ignored).until(lambda _: read())
-
-    def drag(self, kind: str, start: tuple[float, float], end: tuple[float, float]) -> None:
-        """Drags over the picture, in pixels of the picture."""
-        (x0, y0), (x1, y1) = self.driver.execute_script(_ON_SCREEN, [start, end])
-        pointer = ActionBuilder(self.driver, mouse=PointerInput(kind, kind), duration=20)
-        pointer.pointer_action.move_to_location(round(x0), round(y0)).pointer_down()
-        pointer.pointer_action.move_to_location(round((x0 + x1) / 2), round((y0 + y1) / 2))
-        pointer.pointer_action.move_to_location(round(x1), round(y1)).pointer_up()
-        pointer.perform()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    if not VENDOR.is_dir():
-        pytest.skip("needs the pages' JavaScript: make web")
-    with live_server(tmp_path_factory.mktemp("live"), site=DEMO_SITE) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def device(server: LiveServer) -> Iterator[LiveDevice]:
-    with live_device(server) as enrolled:
-        yield enrolled
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    with chromium(tmp_path_factory.mktemp("profile")) as watched:
-        yield watched
-
-
-@pytest.fixture(scope="module")
-def signed_in(browser: Watched, server: LiveServer) -> Reviewer:
-    reviewer = Reviewer(browser, server)
-    reviewer.log_in()
-    reviewer.find(".filters h1")
-    return reviewer
-
-
-@pytest.fixture
-def reviewer(signed_in: Reviewer) -> Iterator[Reviewer]:
-    """The signed-in reviewer; afterwards nothing may have gone wrong in the console or come from elsewhere."""
-    signed_in.watched.console()
-    yield signed_in
-    assert signed_in.watched.console() == []
-    assert signed_in.watched.hosts() == {"127.0.0.1"}
-
-
-_numbers = count()
-
-
-@pytest.fixture
-def new_case(device: LiveDevice, bikes_clip: Path) -> Callable[..., int]:
-    """Sends a report from a place of its own; returns the number of its case."""
-
-    def send(**changes: object) -> int:
-        number = next(_numbers)
-        # Another quality gives other bytes; another place gives another case.
-        scene = Scene(bikes_clip, lon_deg=117.2 + number * 0.01, minutes=number, quality=95 - number)
-        return device.send(street.report(device.key, scene.but(**changes)))
-
-    return send
 
 
 def test_a_wrong_password_is_refused_and_says_so_in_both_languages(browser: Watched, server: LiveServer) -> None:
@@ -338,10 +226,6 @@ def _label(out: Path, image: str) -> str:
     return (out / "labels" / image).with_suffix(".txt").read_text()
 
 
-_ON_SCREEN = """
-const m = document.getElementById("overlay").getScreenCTM();
-return arguments[0].map(([x, y]) => { const p = new DOMPoint(x, y).matrixTransform(m); return [p.x, p.y]; });
-"""
 _PICTURE_WIDTH = """
 const picture = new Image();
 picture.src = document.querySelector("#overlay image").href.baseVal;
