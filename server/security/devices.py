@@ -63,7 +63,7 @@ def mint_code(session: Session, *, now: datetime, life: timedelta, created_by: i
 
 
 def enrol(session: Session, *, code: str, public_key: str, name: str, signature: str, now: datetime) -> Enrolled:
-    """Lets a device in, or gives one that is known a new token; the old token ends.
+    """Lets a device in, or gives one that is known a new token; the old token ends. A code lets in one device.
 
     Raises:
         Refused: the signature is not by this key over code and name.
@@ -75,7 +75,9 @@ def enrol(session: Session, *, code: str, public_key: str, name: str, signature:
     except (InvalidSignature, ValueError):
         raise Refused("the signature is not by public_key over code and name", slug="wrong-signature") from None
     entry = session.scalar(select(EnrolmentCode).where(EnrolmentCode.code_sha256 == fingerprint(code)))
-    if entry is None or entry.used_at is not None or entry.expires_at <= now:
+    # The device that used the code may use it again: the answer with its token may have been lost on the way.
+    spent = entry is not None and entry.used_at is not None and entry.used_by != device_id(public_key)
+    if entry is None or spent or entry.expires_at <= now:
         raise Forbidden(
             "the enrolment code is unknown, used or expired: ask a reviewer for a new one",
             slug="code-refused",
