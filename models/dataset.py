@@ -17,8 +17,11 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 
+from detector.boxes import iou_matrix
 from models.errors import DatasetError
 from models.pseudo_labels import LabelBox, load_network, teacher_boxes
 from models.recipe import Recipe, SourceSpec, TeacherSpec
@@ -26,6 +29,8 @@ from models.slots import assign_slots, taught_cues
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 SPLITS = ("train", "val", "test")
+SAME_THING_IOU = 0.5
+"""A teacher's box that covers a hand-drawn one of its cue this much is the same thing."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +192,7 @@ def build(
     to_teach = [sample.image for sample in samples if set(taught.values()) - sample.reviewed]
     for image, boxes in teacher_boxes(to_teach, weights, taught, teacher):
         sample = by_image[image]
-        extra = tuple(box for box in boxes if box.cue not in sample.reviewed)
+        extra = tuple(box for box in boxes if box.cue not in sample.reviewed and not drawn_already(box, sample.boxes))
         filled.append(replace(sample, boxes=sample.boxes + extra))
         on_progress(len(filled), len(samples))
     _write(filled, slots, names, out, key)
@@ -300,6 +305,16 @@ def _read_labels(path: Path, cue_by_class: Mapping[int, str]) -> tuple[LabelBox,
         if class_id in cue_by_class:
             boxes.append(LabelBox(cue_by_class[class_id], cx, cy, w, h, "hand"))
     return tuple(boxes)
+
+
+def drawn_already(box: LabelBox, drawn: Sequence[LabelBox]) -> bool:
+    """Whether a person drew this thing: one confirmed bike of a row leaves its cue unreviewed, and is still one bike."""
+    same = [other for other in drawn if other.cue == box.cue]
+    return bool(same) and bool(iou_matrix(_xyxy([box]), _xyxy(same)).max() >= SAME_THING_IOU)
+
+
+def _xyxy(boxes: Sequence[LabelBox]) -> NDArray[np.float32]:
+    return np.array([(b.cx - b.w / 2, b.cy - b.h / 2, b.cx + b.w / 2, b.cy + b.h / 2) for b in boxes], np.float32)
 
 
 def _check_samples(samples: Sequence[Sample]) -> None:

@@ -151,9 +151,7 @@ def load_recipe(path: Path) -> Recipe:
 def _check(recipe: Recipe, path: Path) -> None:
     learnt = [cue.name for cue in recipe.learnt]
     if [*recipe.kept, *recipe.learnt] != [*recipe.cues]:
-        raise RecipeError(
-            f"recipe {path}: list the kept cues first, then the trained ones: outputs follow that order"
-        )
+        raise RecipeError(f"recipe {path}: list the kept cues first, then the trained ones: outputs follow that order")
     if not learnt:
         raise RecipeError(f"recipe {path}: no cue is trained, so there is nothing to train")
     for source in recipe.sources:

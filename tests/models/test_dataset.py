@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from models.dataset import Sample, samples_of_export, samples_of_recipe, split_places, unlabelled
+from models.dataset import Sample, drawn_already, samples_of_export, samples_of_recipe, split_places, unlabelled
 from models.errors import DatasetError
+from models.pseudo_labels import LabelBox
 from models.recipe import Recipe, load_recipe
 from tests.models.networks import write_export, write_source
 
@@ -152,3 +153,21 @@ def test_export_without_pictures(tmp_path: Path) -> None:
     write_export(tmp_path, ["bicycle"], [])
     with pytest.raises(DatasetError, match="no picture below"):
         samples_of_export(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("box", "drawn", "expected"),
+    [
+        (("bicycle", 0.5, 0.5, 0.2, 0.2), [("bicycle", 0.51, 0.5, 0.2, 0.2)], True),
+        (("bicycle", 0.5, 0.5, 0.2, 0.2), [("motorcycle", 0.5, 0.5, 0.2, 0.2)], False),  # another cue
+        (("bicycle", 0.5, 0.5, 0.2, 0.2), [("bicycle", 0.72, 0.5, 0.2, 0.2)], False),  # its neighbour in the row
+        (("bicycle", 0.5, 0.5, 0.2, 0.2), [], False),
+    ],
+)
+def test_the_teacher_does_not_label_again_what_a_person_drew(
+    box: tuple[str, float, float, float, float],
+    drawn: list[tuple[str, float, float, float, float]],
+    expected: bool,
+) -> None:
+    hand = [LabelBox(*fields, "hand") for fields in drawn]
+    assert drawn_already(LabelBox(*box, "teacher", 0.9), hand) is expected
