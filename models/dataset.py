@@ -308,7 +308,7 @@ def _read_labels(path: Path, cue_by_class: Mapping[int, str]) -> tuple[LabelBox,
 
 
 def drawn_already(box: LabelBox, drawn: Sequence[LabelBox]) -> bool:
-    """Whether a person drew this thing: one confirmed bike of a row leaves its cue unreviewed, and is still one bike."""
+    """Whether a person drew this thing: one confirmed bike of a row leaves its cue unreviewed, yet it is one bike."""
     same = [other for other in drawn if other.cue == box.cue]
     return bool(same) and bool(iou_matrix(_xyxy([box]), _xyxy(same)).max() >= SAME_THING_IOU)
 
