@@ -25,14 +25,23 @@ Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
+YEARS = range(2000, 2100)
+"""Years a recording can be of: a clock that says another was never set, and windows of time must not overflow."""
+
+
 def _utc(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise ValueError("a time needs its zone: write UTC, e.g. 2026-05-17T09:30:00Z")
+    if value.year not in YEARS:
+        raise ValueError(f"the year {value.year} is not within {YEARS.start} to {YEARS.stop - 1}: set the clock")
     return value.astimezone(UTC)
 
 
 Utc = Annotated[datetime, AfterValidator(_utc)]
 """Aware time, kept as UTC."""
+
+_VARIANCE_MAX_M2 = 1e15
+"""Once around the Earth; beyond, sums and squares would leave the floats."""
 
 
 class _Wire(BaseModel):
@@ -42,9 +51,9 @@ class _Wire(BaseModel):
 class Covariance(_Wire):
     """2x2 covariance in the local east-north plane, square metres; symmetric, positive semi-definite."""
 
-    ee_m2: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    en_m2: Finite
-    nn_m2: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    ee_m2: Annotated[float, Field(ge=0, le=_VARIANCE_MAX_M2)]
+    en_m2: Annotated[float, Field(ge=-_VARIANCE_MAX_M2, le=_VARIANCE_MAX_M2)]
+    nn_m2: Annotated[float, Field(ge=0, le=_VARIANCE_MAX_M2)]
 
     @model_validator(mode="after")
     def _semi_definite(self) -> Covariance:
@@ -81,7 +90,7 @@ class ReportFix(_Wire):
     quality: Name
     sigma_m: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     heading_deg: Annotated[float, Field(ge=0, lt=360)] | None
-    speed_m_s: Annotated[float, Field(ge=0)] | None
+    speed_m_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
     synthetic: bool
 
 

@@ -11,12 +11,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from detector.errors import InputError
+from detector.report import YEARS
 
 _CONTAINER_TAGS = ("com.apple.quicktime.creationdate", "creation_time")
 """Most trustworthy first: Apple's tag carries its own zone."""
-
-_CLOCK_WAS_SET = datetime(2000, 1, 1, tzinfo=UTC)
-"""Older stamps (1904, 1970, 1980) are the zero of a camera whose clock was never set."""
 
 
 def parse_utc(text: str, flag: str) -> datetime:
@@ -36,6 +34,8 @@ def parse_utc(text: str, flag: str) -> datetime:
         raise InputError(f"{flag} {text!r} is not an ISO 8601 time: {example}") from None
     if value.tzinfo is None:
         raise InputError(f"{flag} {text!r} has no zone: {example}")
+    if value.year not in YEARS:
+        raise InputError(f"{flag} {text!r} is not of the years {YEARS.start} to {YEARS.stop - 1}: {example}")
     return value.astimezone(UTC)
 
 
@@ -46,9 +46,9 @@ def container_start(metadata: Mapping[str, str]) -> datetime | None:
             value = datetime.fromisoformat(metadata[tag].strip())
         except (KeyError, ValueError):
             continue
-        value = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-        if value >= _CLOCK_WAS_SET:
-            return value
+        # Other years (1904, 1970, 1980) are the zero of a camera whose clock was never set.
+        if value.year in YEARS:
+            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     return None
 
 

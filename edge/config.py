@@ -12,6 +12,10 @@ from detector.errors import InputError
 from detector.geo.camera import ObservedBy
 from edge.sources import Source, Window
 
+_OFFSET_MAX_S = 1_300_000_000
+"""Two roll-overs of GPS weeks (41 years)."""
+_THREADS_MAX = 256
+
 
 @dataclass(frozen=True, slots=True)
 class PatrolConfig:
@@ -57,8 +61,10 @@ class PatrolConfig:
             )
         if self.gnss_offset_s and self.gnss is None:
             raise InputError("--gnss-offset-s shifts a GNSS log: give one with --gnss")
-        if self.threads < 1:
-            raise InputError(f"--threads {self.threads} must be 1 or more")
+        if not abs(self.gnss_offset_s) <= _OFFSET_MAX_S:  # so written, a NaN is refused too
+            raise InputError(f"--gnss-offset-s {self.gnss_offset_s:g} must be a number of at most {_OFFSET_MAX_S:,} s")
+        if not 1 <= self.threads <= _THREADS_MAX:
+            raise InputError(f"--threads {self.threads} must be 1 to {_THREADS_MAX}")
 
     def start_of(self, index: int) -> datetime | None:
         """What the user gave as the start of a source."""

@@ -40,6 +40,8 @@ distance error (DRMS); one axis has it divided by sqrt(2). With HDOP 0.9 in a st
 _POOREST = ("rtk_fixed", "rtk_float", "dgnss", "autonomous", "estimated")
 _HDOP_UNKNOWN = 2.0
 _SIGMA_MIN_M = 0.01
+_SIGMA_MAX_M = 1e6
+"""A thousand kilometres say as well as any more that the receiver does not know."""
 
 _KNOT_M_S = 1852.0 / 3600.0
 _COURSE_MIN_M_S = 1.0
@@ -230,14 +232,14 @@ class _LogReader:
             if at is None:
                 self.tally["undated"] += 1
                 continue
-            if self._last is not None and at <= self._last:
-                self.tally["out_of_order"] += 1
-                continue
-            self._last = at
             fix = self._fix(epoch, at)
             if fix is None:
+                # A receiver without a fix may not know the time either: its word must not put later fixes out of order.
                 self.tally["no_fix"] += 1
+            elif self._last is not None and at <= self._last:
+                self.tally["out_of_order"] += 1
             else:
+                self._last = at
                 yield fix
 
     def _epochs(self, lines: Iterator[bytes]) -> Iterator[_Epoch]:
@@ -281,6 +283,8 @@ class _LogReader:
     def _utc(self, epoch: _Epoch) -> datetime | None:
         stamped = getattr(epoch.rmc, "date", None)
         if isinstance(stamped, date):
+            if getattr(epoch.rmc, "status", "V") != "A":
+                return datetime.combine(stamped, epoch.at, UTC)
             self._date = stamped
         if self._date is None:
             return None
@@ -358,9 +362,10 @@ def _sigma_m(epoch: _Epoch, quality: str) -> float:
     """Horizontal one-sigma error per axis: the receiver's own word (GST), else HDOP x UERE / sqrt(2)."""
     lat_m, lon_m = _number(epoch.gst, "stdLat"), _number(epoch.gst, "stdLong")
     if lat_m is not None and lon_m is not None and max(lat_m, lon_m) > 0:
-        return max(_SIGMA_MIN_M, math.hypot(lat_m, lon_m) / math.sqrt(2))
-    hdop = _number(epoch.gga, "HDOP") or _HDOP_UNKNOWN
-    return max(_SIGMA_MIN_M, hdop * _UERE_M[quality] / math.sqrt(2))
+        sigma_m = math.hypot(lat_m, lon_m) / math.sqrt(2)
+    else:
+        sigma_m = (_number(epoch.gga, "HDOP") or _HDOP_UNKNOWN) * _UERE_M[quality] / math.sqrt(2)
+    return min(max(_SIGMA_MIN_M, sigma_m), _SIGMA_MAX_M)
 
 
 def _distance_m(a: Fix, b: Fix) -> float:

@@ -118,11 +118,12 @@ def server_base(url: str) -> str:
     Raises:
         InputError: not an http(s) address, holds a user or password, or would send the token in clear text.
     """
-    parts = urlsplit(url.strip())
     try:
+        parts = urlsplit(url.strip())
         port = parts.port
     except ValueError as error:
-        raise InputError(f"server address {url!r}: {error}") from None
+        # The address is not repeated: it may hold a password.
+        raise InputError(f"the server address is not well formed: {error}") from None
     if parts.username is not None or parts.password is not None:
         raise InputError("the server address holds a user or password: leave it out, the device's token is enough")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:

@@ -20,9 +20,11 @@ from PIL import UnidentifiedImageError
 
 from detector.errors import InputError
 from detector.frame import Frame, Image
+from detector.report import YEARS
 from edge.sources.errors import SourceDamagedError, SourceUnreadableError
 from edge.sources.source import (
     MAX_PIXELS,
+    SECONDS_MAX,
     Looks,
     Picture,
     PictureSource,
@@ -116,8 +118,10 @@ def _times(
     folder: Path, paths: list[Path], start_utc: datetime | None, interval_s: float | None
 ) -> tuple[datetime, tuple[Picture, ...]]:
     if interval_s is not None:
-        if not 0 < interval_s < float("inf"):
-            raise InputError(f"--interval-s {interval_s:g} must be above 0")
+        if not 0 < interval_s <= SECONDS_MAX / len(paths):
+            raise InputError(
+                f"--interval-s {interval_s:g} must be above 0, and the folder at most {SECONDS_MAX:,} s long"
+            )
         if start_utc is not None:
             return start_utc, tuple(Picture(p, i * interval_s) for i, p in enumerate(paths))
     taken = [_taken_at(p) for p in paths]
@@ -148,9 +152,10 @@ def _taken_at(path: Path) -> datetime | None:
     text = f"{exif.get(_TAKEN)}.{fraction[0] if fraction and fraction[0] else '0'}"
     offset = str(exif.get(_TAKEN_OFFSET, "")).strip().rstrip("\0")
     try:
-        return datetime.strptime(f"{text[:26]}{offset}", "%Y:%m:%d %H:%M:%S.%f%z").astimezone(UTC)
+        taken = datetime.strptime(f"{text[:26]}{offset}", "%Y:%m:%d %H:%M:%S.%f%z")
     except ValueError:
         return None
+    return taken.astimezone(UTC) if taken.year in YEARS else None
 
 
 def _read(path: Path) -> Image:

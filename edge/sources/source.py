@@ -19,6 +19,10 @@ MAX_PIXELS: Final = 64_000_000
 """Largest picture that is decoded: 64 megapixels are 192 MB as BGR. Larger ones are an attack or a mistake."""
 
 
+SECONDS_MAX: Final = 10_000_000
+"""No recording is longer (115 days)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """The part of a source that is looked at, in seconds from its first picture.
@@ -35,8 +39,10 @@ class Window:
     every_s: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.from_s < 0 or self.every_s < 0:
-            raise InputError(f"--from-s {self.from_s:g} and --every-s {self.every_s:g} must not be below 0")
+        for flag, seconds in (("--from-s", self.from_s), ("--every-s", self.every_s), ("--to-s", self.to_s)):
+            # So written, a NaN is refused too.
+            if seconds is not None and not 0 <= seconds <= SECONDS_MAX:
+                raise InputError(f"{flag} {seconds:g} must be 0 to {SECONDS_MAX:,} seconds")
         if self.to_s is not None and self.to_s <= self.from_s:
             raise InputError(f"--to-s {self.to_s:g} must be above --from-s {self.from_s:g}")
 

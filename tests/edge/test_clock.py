@@ -25,6 +25,8 @@ def test_times_with_a_zone_become_utc(text: str) -> None:
         ("2026-05-17T09:30:00", "has no zone: write it with its zone, e.g. --start-utc 2026-05-17T09:30:00Z"),
         ("17.5.2026", "--start-utc '17.5.2026' is not an ISO 8601 time"),
         ("", "is not an ISO 8601 time"),
+        ("0001-01-01T00:00:00+08:00", "is not of the years 2000 to 2099"),
+        ("9999-12-31T23:59:59-08:00", "is not of the years 2000 to 2099"),
     ],
 )
 def test_bad_times(text: str, message: str) -> None:
@@ -43,6 +45,7 @@ def test_bad_times(text: str, message: str) -> None:
             MORNING,
         ),
         ({"creation_time": "1904-01-01T00:00:00.000000Z"}, None),  # the clock was never set
+        ({"creation_time": "9999-12-31T23:59:59-01:00"}, None),
         ({"creation_time": "yesterday"}, None),
         ({}, None),
     ],

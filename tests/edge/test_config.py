@@ -25,7 +25,10 @@ INPUTS = Inputs("d" * 64, (SOURCE,), "", "5" * 64, "6" * 64, "wall-cam", "fixed"
         ({"sources": ("a.mp4", "a.mp4")}, "a --source is given twice"),
         ({"sources": ("a.mp4", "b.mp4"), "start_utc": (START,)}, "1 --start-utc for 2 sources: give one for each"),
         ({"gnss_offset_s": 2.0}, "--gnss-offset-s shifts a GNSS log: give one with --gnss"),
-        ({"threads": 0}, "--threads 0 must be 1 or more"),
+        ({"gnss": Path("x"), "gnss_offset_s": float("nan")}, "--gnss-offset-s nan must be a number of at most"),
+        ({"gnss": Path("x"), "gnss_offset_s": 1e18}, r"--gnss-offset-s 1e\+18 must be a number of at most"),
+        ({"threads": 0}, "--threads 0 must be 1 to 256"),
+        ({"threads": 100_000}, "--threads 100000 must be 1 to 256"),
     ],
 )
 def test_contradictions(changes: dict[str, object], message: str) -> None:

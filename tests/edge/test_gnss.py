@@ -149,6 +149,19 @@ def test_sigma(tmp_path: Path, extra: list[str], sigma_m: float) -> None:
     assert _track(tmp_path, rmc(NOON, LON, LAT), *extra).fixes[0].sigma_m == pytest.approx(sigma_m)
 
 
+@pytest.mark.parametrize("years", [-46, 10])
+def test_a_receiver_without_a_fix_is_not_believed_the_date(tmp_path: Path, years: int) -> None:
+    cold = rmc(_s(-1).replace(year=NOON.year + years), LON, LAT, status="V")
+    track = _track(tmp_path, cold, *(rmc(_s(i), LON, LAT) for i in range(3)))
+    assert track.counts == LogCounts(fixes=3, no_fix=1)
+    assert track.span() == (NOON, _s(2))
+
+
+def test_an_error_beyond_all_measure_stays_a_number(tmp_path: Path) -> None:
+    lost = sentence(f"GNGST,{NOON:%H%M%S}.00,,,,,1e300,1e300,9")
+    assert _track(tmp_path, rmc(NOON, LON, LAT), lost).fixes[0].sigma_m == 1e6
+
+
 @pytest.mark.parametrize(
     ("knots", "extra", "heading_deg", "sigma_deg"),
     [

@@ -36,6 +36,8 @@ def test_an_address_has_one_spelling(url: str, expected: str) -> None:
         ("http://localhost.evil.example", "token in clear text"),
         ("https://user:pass@kerbwatch.example.org", "holds a user or password"),
         ("ftp://kerbwatch.example.org", "is not like https://"),
+        ("http://[::1", "^the server address is not well formed: Invalid IPv6 URL$"),
+        ("https://me:secret@kerbwatch.example.org:99999", "^the server address is not well formed: Port out of range"),
         ("kerbwatch.example.org", "is not like https://"),
         ("https://", "is not like https://"),
         ("https://kerbwatch.example.org?token=1", "is not like https://"),

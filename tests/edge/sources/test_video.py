@@ -103,7 +103,11 @@ def test_window_keeps_frame_numbers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("window", "message"),
     [
-        ({"from_s": -1.0}, "--from-s -1 and --every-s 0 must not be below 0"),
+        ({"from_s": -1.0}, "--from-s -1 must be 0 to 10,000,000 seconds"),
+        ({"from_s": float("nan")}, "--from-s nan must be 0 to"),
+        ({"from_s": 1e18}, r"--from-s 1e\+18 must be 0 to"),
+        ({"to_s": float("inf")}, "--to-s inf must be 0 to"),
+        ({"every_s": float("nan")}, "--every-s nan must be 0 to"),
         ({"from_s": 2.0, "to_s": 2.0}, "--to-s 2 must be above --from-s 2"),
     ],
 )
