@@ -29,6 +29,7 @@ from detector.tracks import Track
 from detector.vocabulary import Outcome
 from edge.assemble import Origin, Shot, assemble
 from edge.config import PatrolConfig
+from edge.interrupt import CtrlC, ctrl_c
 from edge.outbox import Outbox
 from edge.plan import Plan, make_plan
 from edge.progress import ProgressBar
@@ -53,8 +54,9 @@ def run_patrol(config: PatrolConfig, outbox: Outbox, bar: ProgressBar | None = N
     plan = make_plan(config, outbox.device_id)
     tally = _Tally(plan)
     try:
-        for index, source in enumerate(plan.sources):
-            _SourcePatrol(plan, source, f"{index}", outbox, tally, bar or ProgressBar()).run()
+        with ctrl_c() as pressed:
+            for index, source in enumerate(plan.sources):
+                _SourcePatrol(plan, source, f"{index}", outbox, tally, bar or ProgressBar(), pressed).run()
     except KeyboardInterrupt:
         # Things still in view are left for the next run: half-seen they would be judged otherwise than then.
         tally.interrupted = True
@@ -107,13 +109,16 @@ class _Tally:
 class _SourcePatrol:
     """The patrol of one source."""
 
-    def __init__(self, plan: Plan, source: Source, name: str, outbox: Outbox, tally: _Tally, bar: ProgressBar) -> None:
+    def __init__(
+        self, plan: Plan, source: Source, name: str, outbox: Outbox, tally: _Tally, bar: ProgressBar, pressed: CtrlC
+    ) -> None:
         self._plan = plan
         self._source = source
         self._name = name
         self._outbox = outbox
         self._tally = tally
         self._bar = bar
+        self._pressed = pressed
         self._scenes = Scenes()
         self._scene = 0
         self._pass = 0
@@ -136,6 +141,7 @@ class _SourcePatrol:
         try:
             with closing(frames(self._source, self._plan.window)) as pictures:
                 for frame in pictures:
+                    self._pressed.check()
                     self._look(frame)
                     self._tally.saw(frame, self._last_s)
                     self._last_s = frame.monotonic_s
