@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 from fastapi import Request, Response
 
-from server.errors import Unauthorised
 from server.security import sessions
 from server.security.guard import SESSION_COOKIE, same_origin
 from server.security.sessions import NewSession
@@ -26,15 +25,12 @@ def enter(request: Request, name: str, password: str) -> NewSession:
     same_origin(request)
     at = services(request)
     key = request.client.host if request.client else ""
-    at.sign_in_limit.check(key)
-    try:
-        with at.database.write() as session:
-            begun = sessions.sign_in(session, name, password, now=datetime.now(UTC), life=at.settings.session_life)
-    except Unauthorised:
-        at.sign_in_limit.failed(key)
-        raise
+    at.sign_in_limit.attempt(key)
+    with at.database.read() as session:
+        who = sessions.check_password(session, name, password)
     at.sign_in_limit.succeeded(key)
-    return begun
+    with at.database.write() as session:
+        return sessions.begin(session, who, now=datetime.now(UTC), life=at.settings.session_life)
 
 
 def leave(request: Request) -> None:

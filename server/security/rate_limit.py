@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from server.errors import TooMany
@@ -37,31 +37,46 @@ class RateLimit:
         Raises:
             TooMany: one of the keys has used up its failures; says how long to wait.
         """
+        with self._lock:
+            self._check(keys, self._clock())
+
+    def attempt(self, *keys: str) -> None:
+        """Lets the caller try, and holds it for a failure until `succeeded`: many tries at once get no further.
+
+        Raises:
+            TooMany: see `check`.
+        """
         now = self._clock()
         with self._lock:
-            for key in keys:
-                failures = self._recent(key, now)
-                if len(failures) >= self._allowance.failures:
-                    wait_s = failures[0] + self._allowance.window_s - now
-                    raise TooMany("too many failed tries: wait and try again", retry_after_s=max(1, round(wait_s)))
+            self._check(keys, now)
+            self._count(keys, now)
 
     def failed(self, *keys: str) -> None:
         """The caller tried and failed."""
-        now = self._clock()
         with self._lock:
-            for key in keys:
-                failures = self._recent(key, now)
-                failures.append(now)
-                self._failures[key] = failures
-                self._failures.move_to_end(key)
-            while len(self._failures) > self._keys_max:
-                self._failures.popitem(last=False)
+            self._count(keys, self._clock())
 
     def succeeded(self, *keys: str) -> None:
         """The caller is who he says: his failures are forgiven."""
         with self._lock:
             for key in keys:
                 self._failures.pop(key, None)
+
+    def _check(self, keys: Sequence[str], now: float) -> None:
+        for key in keys:
+            failures = self._recent(key, now)
+            if len(failures) >= self._allowance.failures:
+                wait_s = failures[0] + self._allowance.window_s - now
+                raise TooMany("too many failed tries: wait and try again", retry_after_s=max(1, round(wait_s)))
+
+    def _count(self, keys: Sequence[str], now: float) -> None:
+        for key in keys:
+            failures = self._recent(key, now)
+            failures.append(now)
+            self._failures[key] = failures
+            self._failures.move_to_end(key)
+        while len(self._failures) > self._keys_max:
+            self._failures.popitem(last=False)
 
     def _recent(self, key: str, now: float) -> deque[float]:
         failures = self._failures.get(key, deque())

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from server.db.tables import Reviewer, ReviewerSession
 from server.errors import TooMany
+from server.security import sessions
 from server.security.rate_limit import Allowance, RateLimit
 from server.settings import make_settings as checked_settings
 from tests.server.harness import Running, make_settings, problem, run
@@ -65,6 +69,32 @@ def test_guessing_is_slowed_down(running: Running) -> None:
     answer = client.post("/api/v1/session", json=body)
     assert problem(answer) == (429, "too-many")
     assert 0 < int(answer.headers["Retry-After"]) <= 300
+
+
+def test_guessing_at_once_is_no_way_around_the_limit(running: Running) -> None:
+    assert running.credentials.reviewer == "reviewer"
+    limit = running.services.sign_in_limit
+    limit.failed(*["127.0.0.1"] * 7)
+
+    def guess(_number: int) -> int:
+        body = {"name": "reviewer", "password": "wrong"}
+        return httpx.post(f"{running.url}/api/v1/session", json=body, timeout=30, trust_env=False).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(guess, range(8))) == [401] * 3 + [429] * 5
+
+
+def test_judging_a_password_does_not_hold_up_devices(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    check = sessions.check_password
+
+    def check_while_somebody_writes(session: Session, name: str, password: str) -> Reviewer:
+        with running.services.database.write() as writing:
+            writing.execute(text("DELETE FROM enrolment_codes WHERE id = -1"))
+        return check(session, name, password)
+
+    monkeypatch.setattr(sessions, "check_password", check_while_somebody_writes)
+    body = {"name": running.credentials.reviewer, "password": running.credentials.password}
+    assert running.client().post("/api/v1/session", json=body).status_code == 201
 
 
 def test_form_from_another_site_is_refused(running: Running) -> None:
