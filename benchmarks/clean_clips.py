@@ -11,7 +11,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.patrol_cost import BUNDLE, shared_video
+from benchmarks.paths import BUNDLE, SHARED_DATA
 from edge.config import PatrolConfig
 from edge.outbox import Outbox
 from edge.patrol import run_patrol
@@ -31,7 +31,7 @@ def patrol(clip: Clip, folder: Path) -> PatrolResult:
         pitch_deg=clip.pitch_deg,
         fov_deg=clip.fov_deg,
     )
-    source = str(shared_video().parent / clip.name)
+    source = str(SHARED_DATA / "video" / clip.name)
     config = PatrolConfig(sources=(source,), site=site, model=BUNDLE, start_utc=(START,), window=Window())
     with Outbox.open(folder / "state") as outbox:
         return run_patrol(config, outbox)

@@ -37,8 +37,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks.fault_server import ROOT, KilledServer, lay_out, stored_reports
+from benchmarks.fault_server import KilledServer, lay_out, stored_reports
 from benchmarks.faulty_proxy import FaultyProxy
+from benchmarks.paths import BUNDLE, ROOT
 from detector.evidence.seal import DeviceKey
 from detector.evidence.verify import VerifyResult, verify_folder
 from detector.report import EvidenceItem, ReportBody, SealedReport
@@ -50,7 +51,6 @@ from edge.uplink import Pace, connect, drain, enrol
 from edge.wire import Timeouts
 
 SITE = ROOT / "edge" / "demo_site"
-BUNDLE = ROOT / "models" / "zoo" / "street-n"
 SHOT_S = (7.48, 9.64)
 CAMERA = "wall-cam"
 START_UTC = datetime.fromisoformat("2026-05-16T23:30:00+00:00")

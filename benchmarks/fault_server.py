@@ -17,7 +17,8 @@ from pathlib import Path
 
 import httpx
 
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks.paths import ROOT
+
 _START_S = 60.0
 
 

@@ -2,7 +2,7 @@
 
 Run it with the `[train]` extra installed::
 
-    python benchmarks/parity.py BUNDLE --images 60
+    python -m benchmarks.parity [BUNDLE] --images 60
 
 It draws pictures evenly from the real image folders, runs both on each, and matches boxes one to one by cue and
 overlap. It fails (exit code 1) unless every picture has the same number of boxes, every pair overlaps by IoU >= 0.99
@@ -21,12 +21,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from detector.boxes import iou_matrix  # noqa: E402
-from detector.detections import Detections  # noqa: E402
-from detector.model.yolo import Detector, open_detector  # noqa: E402
+from benchmarks.paths import BUNDLE, SHARED_DATA
+from detector.boxes import iou_matrix
+from detector.detections import Detections
+from detector.model.yolo import Detector, open_detector
 
 FOLDERS = ("bikes_nerve", "coco256", "facade_ads")
 IOU_MIN = 0.99
@@ -110,9 +108,9 @@ def run(bundle: Path, paths: list[Path]) -> list[Agreement]:
 def main() -> int:
     """Print the table; 0 when every picture agrees."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bundle", type=Path)
+    parser.add_argument("bundle", type=Path, nargs="?", default=BUNDLE)
     parser.add_argument("--images", type=int, default=60, help="pictures in all, spread over the folders")
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--data", type=Path, default=SHARED_DATA)
     args = parser.parse_args()
     paths = pick_images(args.data, -(-args.images // len(FOLDERS)))
     agreements = run(args.bundle, paths)

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.paths import BUNDLE, ROOT, SHARED_DATA
 from benchmarks.processes import Cost, median_cost, run
-
-ROOT = Path(__file__).resolve().parent.parent
-BUNDLE = ROOT / "models" / "zoo" / "street-n"
 
 PEER = """
 import sys
@@ -33,12 +30,6 @@ print(frames)
 """
 
 
-def shared_video() -> Path:
-    """A real clip of a car park, 768x432, 377 frames."""
-    folder = Path(os.environ.get("KERBWATCH_SHARED", ROOT.parent / "shared"))
-    return folder / "data" / "video" / "intel_car-detection.mp4"
-
-
 def patrol_command(video: Path, out: Path) -> list[str]:
     """The patrol as a user would type it, on a made-up standing camera."""
     site = ROOT / "edge" / "demo_site"
@@ -50,7 +41,7 @@ def patrol_command(video: Path, out: Path) -> list[str]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--video", type=Path, default=shared_video())
+    parser.add_argument("--video", type=Path, default=SHARED_DATA / "video" / "intel_car-detection.mp4")
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
     model = str(BUNDLE / "model.onnx")
