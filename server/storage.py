@@ -5,13 +5,16 @@ obstore does not fsync, so `put` does, file and folders, before it returns: what
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import obstore
-from obstore.exceptions import AlreadyExistsError
+from obstore.exceptions import AlreadyExistsError, GenericError
 from obstore.store import LocalStore
 
 from server.errors import NotFound
@@ -28,14 +31,19 @@ class EvidenceStore:
         self._store = LocalStore(prefix=folder)
 
     def put(self, sha256: str, file: Path) -> None:
-        """Takes a file whose hash has been checked; it is on the disk for good when this returns."""
+        """Takes a file whose hash has been checked; it is on the disk for good when this returns.
+
+        Raises:
+            OSError: it was not taken, e.g. because the disk is full.
+        """
         make_folder((self.folder / _key(sha256)).parent)
-        try:
-            obstore.put(self._store, _key(sha256), file, mode="create")
-        except AlreadyExistsError:
-            # A power cut can leave a name without its bytes.
-            if self.sha256_of(sha256) != sha256:
-                obstore.put(self._store, _key(sha256), file, mode="overwrite")
+        with _os_errors(self.folder):
+            try:
+                obstore.put(self._store, _key(sha256), file, mode="create")
+            except AlreadyExistsError:
+                # A power cut can leave a name without its bytes.
+                if self.sha256_of(sha256) != sha256:
+                    obstore.put(self._store, _key(sha256), file, mode="overwrite")
         fsync_path(self.folder / _key(sha256))
         fsync_path((self.folder / _key(sha256)).parent)
 
@@ -73,6 +81,17 @@ class EvidenceStore:
         for chunk in self.chunks(sha256):
             digest.update(chunk)
         return digest.hexdigest()
+
+
+@contextmanager
+def _os_errors(folder: Path) -> Iterator[None]:
+    """obstore names the system's error only in its text; the service acts on its number, see `server.api.problems`."""
+    try:
+        yield
+    except GenericError as error:
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        code = int(number[1]) if number else errno.EIO
+        raise OSError(code, os.strerror(code), str(folder)) from error
 
 
 def make_folder(folder: Path) -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import pytest
+
+from server.storage import EvidenceStore
 from tests.server.harness import TUS, Running, begin, item, picture, problem, put, sealed, send
 
 DATA = picture(2, width_px=2200, height_px=1600)
@@ -40,3 +46,15 @@ def test_upload_outlives_a_full_disk(running: Running) -> None:
         assert not device.get(f"/api/v1/reports/{report.body.report_id}").json()["complete"]
     assert send(device, location, offset, DATA[offset:]).status_code == 204
     assert device.get(f"/api/v1/reports/{report.body.report_id}").json()["complete"]
+
+
+def test_the_store_says_that_the_disk_is_full(tmp_path: Path) -> None:
+    file, digest = tmp_path / "file", hashlib.sha256(DATA).hexdigest()
+    file.write_bytes(DATA)
+    store = EvidenceStore(tmp_path / "evidence")
+    with no_file_larger_than(MIB), pytest.raises(OSError, match="File too large") as refused:
+        store.put(digest, file)
+    assert refused.value.errno == errno.EFBIG
+    assert not store.has(digest)
+    store.put(digest, file)
+    assert store.sha256_of(digest) == digest
