@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Collection, Generator, Iterator
@@ -279,10 +280,12 @@ def _open(path: Path) -> Generator[_Tree]:
         yield _Folder(path)
     elif path.is_file():
         try:
-            with zipfile.ZipFile(path) as archive:
-                yield _Archive(archive)
-        except zipfile.BadZipFile as error:
+            archive = zipfile.ZipFile(path)
+        # A hostile directory of entries makes zipfile raise all of these.
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, OSError) as error:
             raise InputError(f"{path} is no folder and no readable .zip: {error}") from None
+        with archive:
+            yield _Archive(archive)
     else:
         raise InputError(f"there is no folder or .zip {path}")
 

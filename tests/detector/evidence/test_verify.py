@@ -276,6 +276,22 @@ def test_what_is_no_archive(tmp_path: Path, content: bytes) -> None:
         verify_folder(path)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{6: b"\xff\x00"}, {8: b"\x00\x08", 46: b"\xff"}],
+    ids=["needs a version of the far future", "says UTF-8 and is not"],
+)
+def test_archive_whose_directory_cannot_be_read(case: Path, tmp_path: Path, changes: dict[int, bytes]) -> None:
+    path = packed(case, tmp_path / "case.zip")
+    content = bytearray(path.read_bytes())
+    entry = content.index(b"PK\x01\x02")
+    for at, value in changes.items():
+        content[entry + at : entry + at + len(value)] = value
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"case\.zip is no folder and no readable \.zip"):
+        verify_folder(path)
+
+
 def test_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=f"there is no folder or .zip {re.escape(str(tmp_path))}/nothing"):
         verify_folder(tmp_path / "nothing")
