@@ -8,8 +8,9 @@ from fastapi import FastAPI
 
 from server.api import openapi, problems
 from server.api.routes import router as api_router
-from server.db.engine import open_sqlite
+from server.db.engine import open_sqlite, usable
 from server.db.migrate import upgrade
+from server.errors import SettingsError
 from server.ingest.uploads import UploadStore
 from server.logs import LogRequests
 from server.metrics import CountRequests, Metrics
@@ -25,7 +26,18 @@ def open_services(settings: Settings) -> Services:
     """Opens the data folder, brings its database to the newest schema and clears what a kill left behind.
 
     The caller holds the folder's lock (`server.cli.lock_folder`): two services on one folder would corrupt uploads.
+
+    Raises:
+        SettingsError: the folder or the database in it cannot be used; says which file and why.
     """
+    try:
+        with usable(settings.database_path):
+            return _open(settings)
+    except OSError as error:
+        raise SettingsError(f"{error.filename or settings.data} cannot be used: {error.strerror}") from error
+
+
+def _open(settings: Settings) -> Services:
     make_folder(settings.data)
     database = open_sqlite(settings.database_path)
     upgrade(database)

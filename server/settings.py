@@ -92,12 +92,8 @@ def make_settings(**values: object) -> Settings:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         raise SettingsError(f"setting {name}: {first['msg']} (got {first.get('input')!r})") from error
-    if settings.public_url is not None:
-        parts = urlsplit(settings.public_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise SettingsError(
-                f"public_url {settings.public_url!r} is no address: give e.g. https://cases.example.org"
-            )
+    if settings.public_url is not None and not _is_address(settings.public_url):
+        raise SettingsError(f"public_url {settings.public_url!r} is no address: give e.g. https://cases.example.org")
     _refuse_clear_text(settings)
     return settings
 
@@ -110,6 +106,16 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        port = parts.port  # read here: it is checked only then
+    except ValueError:
+        return False
+    plain = not (parts.query or parts.fragment or parts.username or parts.password)
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and port != 0 and plain
 
 
 def _refuse_clear_text(settings: Settings) -> None:

@@ -14,17 +14,19 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from starlette.exceptions import HTTPException
 
 from detector.errors import SealError
 from detector.vocabulary import Text
-from server.errors import Busy, NoSpace, Refused, ServerError, Unauthorised
+from server.errors import BadRequest, Busy, NoSpace, Refused, ServerError, Unauthorised
 
 TYPE_PREFIX = "urn:kerbwatch:problem:"
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _SQLITE_NO_SPACE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE}
+_SQLITE_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _TITLES = {
+    400: BadRequest.title,
     404: Text("未找到", "Not found"),
     405: Text("不支持该方法", "Method not allowed"),
     413: Text("内容过大", "Too large"),
@@ -65,7 +67,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(SealError, _on_seal)
-    app.add_exception_handler(OperationalError, _on_database)
+    app.add_exception_handler(DatabaseError, _on_database)
     app.add_exception_handler(OSError, _on_os_error)
     app.add_exception_handler(Exception, _on_bug)
 
@@ -129,11 +131,16 @@ def _on_seal(_request: Request, error: Exception) -> Response:
 
 
 def _on_database(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, OperationalError)  # noqa: S101
+    assert isinstance(error, DatabaseError)  # noqa: S101
     code = getattr(error.orig, "sqlite_errorcode", 0)
+    damaged = code & 0xFF in _SQLITE_DAMAGED
+    if not damaged and not isinstance(error, OperationalError):
+        raise error  # a mistake in the program
     _log.error("database", error=str(error.orig), code=code)
     if code in _SQLITE_NO_SPACE:
         return problem(NoSpace("the database's disk is full: nothing was stored, send it again later"))
+    if damaged:
+        return problem(Busy("the database is damaged, the service must restore a copy: send it again later"))
     return problem(Busy("the database cannot take this now: send it again later"))
 
 

@@ -14,7 +14,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
+
+from server.errors import SettingsError
 
 _WRITES = "kerbwatch_writes"
 
@@ -42,6 +45,22 @@ class Database:
     def close(self) -> None:
         """Closes every connection."""
         self.engine.dispose()
+
+
+@contextmanager
+def usable(path: Path) -> Iterator[None]:
+    """Says in one line that a database file is of no use to a command.
+
+    Raises:
+        SettingsError: it is no database, is damaged, cannot be written, or its disk is full.
+    """
+    try:
+        yield
+    except DatabaseError as error:
+        raise SettingsError(
+            f"the database {path} cannot be used: {error.orig}. Mend the disk or its permissions, restore a copy, "
+            "or give another --data"
+        ) from error
 
 
 def open_sqlite(path: Path, *, busy_timeout_s: float = 15.0) -> Database:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from detector.errors import InputError
-from server.db.engine import open_sqlite
+from server.db.engine import open_sqlite, usable
 from server.labels.export import Choice, export
 from server.settings import make_settings
 from server.storage import EvidenceStore
@@ -43,13 +43,12 @@ def export_command(
             f"{data} holds no {settings.database_path.name}: give the folder that `kerbwatch serve` writes"
         )
     database = open_sqlite(settings.database_path)
+    choice = Choice(only_reviewed=only_reviewed, skip_unblurred=skip_unblurred)
     try:
-        done = export(
-            database,
-            EvidenceStore(data / "evidence"),
-            out,
-            Choice(only_reviewed=only_reviewed, skip_unblurred=skip_unblurred),
-        )
+        with usable(settings.database_path):
+            done = export(database, EvidenceStore(data / "evidence"), out, choice)
+    except OSError as error:
+        raise InputError(f"{error.filename or out} cannot be used: {error.strerror}") from error
     finally:
         database.close()
     typer.echo(

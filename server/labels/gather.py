@@ -95,6 +95,8 @@ def gather(session: Session) -> list[Labelled]:
     )
     by_picture: dict[str, list[tuple[Evidence, LabelBox]]] = defaultdict(list)
     for item, label in rows:
+        if not _on_picture(item, label):
+            continue  # a label beside its picture would spoil the set; its cue stays unknown there
         by_picture[item.sha256].append((item, label))
     return [_labelled(session, sha256, found) for sha256, found in by_picture.items()]
 
@@ -181,6 +183,13 @@ def _iou(a: Xyxy, b: Xyxy) -> float:
     height = min(a[3], b[3]) - max(a[1], b[1])
     both = max(width, 0.0) * max(height, 0.0)
     return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
+
+
+def _on_picture(item: Evidence, label: LabelBox) -> bool:
+    """At least one pixel each way of the box is on the picture; nobody keeps a device from sealing another one."""
+    xyxy = (label.left_px, label.top_px, label.right_px, label.bottom_px)
+    left, top, right, bottom = _inside(xyxy, item.width_px, item.height_px)
+    return right - left >= 1.0 and bottom - top >= 1.0
 
 
 def _inside(xyxy: Xyxy, width_px: int, height_px: int) -> Xyxy:

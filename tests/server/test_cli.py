@@ -7,13 +7,17 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from server.app import open_services
 from server.cli import listen, lock_folder
 from server.errors import SettingsError
 from server.first_start import reserve_file
@@ -30,6 +34,9 @@ from tests.server.live import ROOT
         ({"host": "example.org"}, "passwords would travel in clear text"),
         ({"public_url": "cases.example.org"}, "public_url 'cases.example.org' is no address"),
         ({"public_url": "ftp://a.example"}, "public_url 'ftp://a.example' is no address"),
+        ({"public_url": "http://[::1"}, "public_url 'http://[::1' is no address"),
+        ({"public_url": "https://a.example:99999"}, "public_url 'https://a.example:99999' is no address"),
+        ({"public_url": "https://me:pw@a.example"}, "public_url 'https://me:pw@a.example' is no address"),
         ({"port": 70000}, "setting port: Input should be less than or equal to 65535"),
         ({"limits": {"report_bytes": 0}}, "setting limits.report_bytes: Input should be greater than 0"),
     ],
@@ -86,6 +93,38 @@ def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match="cannot be used: File exists"), lock_folder(tmp_path / "file" / "x"):
         pass
+
+
+def _garbage(data: Path) -> None:
+    (data / "kerbwatch.sqlite").write_bytes(b"no database at all" * 500)
+
+
+def _folder_as_database(data: Path) -> None:
+    (data / "kerbwatch.sqlite").mkdir()
+
+
+def _somebody_elses(data: Path) -> None:
+    with closing(sqlite3.connect(data / "kerbwatch.sqlite")) as other:
+        other.execute("CREATE TABLE reports (x)")
+
+
+def _file_as_store(data: Path) -> None:
+    (data / "evidence").write_text("")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (_garbage, r"the database .*kerbwatch\.sqlite cannot be used: file is not a database\. .* another --data"),
+        (_folder_as_database, r"kerbwatch\.sqlite cannot be used: unable to open database file"),
+        (_somebody_elses, r"kerbwatch\.sqlite cannot be used: table reports already exists"),
+        (_file_as_store, r"evidence cannot be used: File exists"),
+    ],
+)
+def test_data_folder_that_is_of_no_use(spoil: Callable[[Path], None], message: str, tmp_path: Path) -> None:
+    spoil(tmp_path)
+    with pytest.raises(SettingsError, match=message):
+        open_services(make_settings(data=tmp_path))
 
 
 def test_first_start_file_is_never_one_that_exists(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from typer.testing import CliRunner
 
 from detector.errors import InputError, SealError
@@ -97,6 +97,18 @@ def test_object_but_allowed_stays_a_positive(service: Service, exported: Callabl
         "object_but_allowed",
         "bike_in_bay",
     )
+
+
+@pytest.mark.parametrize("xyxy", [(-50.0, -50.0, -10.0, -10.0), (700.0, 10.0, 900.0, 50.0), (1.0, 271.5, 9.0, 1e308)])
+def test_a_box_beside_its_picture_is_no_label(
+    service: Service, exported: Callable[..., tuple[Path, Exported]], xyxy: tuple[float, float, float, float]
+) -> None:
+    service.act(service.new_case(), "confirm")
+    with service.services.database.write() as session:
+        for label in session.scalars(select(LabelBox)):
+            label.left_px, label.top_px, label.right_px, label.bottom_px = xyxy
+    with pytest.raises(InputError, match=r"no picture to export \(0 reviewed"):
+        exported()
 
 
 def test_not_the_object_is_a_hard_negative(service: Service, exported: Callable[..., tuple[Path, Exported]]) -> None:
@@ -238,6 +250,21 @@ def test_the_command_says_what_it_wrote(service: Service, tmp_path: Path) -> Non
     assert done.exit_code == 0, done.output
     assert "1 pictures, 1 boxes, 0 hard negatives, 1 places" in done.output
     assert (tmp_path / "set" / "data.yaml").is_file()
+
+
+def test_the_command_names_a_target_that_cannot_be_made(service: Service, tmp_path: Path) -> None:
+    service.act(service.new_case(), "confirm")
+    (tmp_path / "file").write_text("")
+    arguments = ["export", "--data", str(service.services.settings.data), "--out", str(tmp_path / "file" / "x")]
+    with pytest.raises(InputError, match=r"file cannot be used: (File exists|Not a directory)"):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+
+
+def test_the_command_names_a_database_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "kerbwatch.sqlite").write_bytes(b"no database" * 1000)
+    arguments = ["export", "--data", str(tmp_path), "--out", str(tmp_path / "out")]
+    with pytest.raises(InputError, match=r"kerbwatch\.sqlite cannot be used: file is not a database"):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
 
 
 def test_the_command_needs_a_servers_folder(tmp_path: Path) -> None:
