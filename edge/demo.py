@@ -68,16 +68,36 @@ def find_clip() -> Path:
 
 
 def _choose_port(asked: int, remembered: Path) -> int:
-    """The port asked for; with 0 the one of the last run on this folder (the device is bound to it), or a free one."""
-    if asked:
-        return asked
-    if remembered.is_file():
-        return int(remembered.read_text(encoding="ascii"))
+    """The port asked for; with 0 the one of the last run on this folder (the device is bound to it), or a free one.
+
+    Raises:
+        InputError: another program listens there, which would be taken for the demo's own server.
+    """
+    again = not asked and remembered.is_file()
+    wanted = int(remembered.read_text(encoding="ascii")) if again else asked
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError as error:
+            raise InputError(
+                f"port {wanted} cannot be used: {error.strerror}. End the program that listens there, "
+                "or give another --port and a new --data"
+            ) from error
         port: int = probe.getsockname()[1]
-    remembered.write_text(str(port), encoding="ascii")
+    if not asked and not again:
+        remembered.write_text(str(port), encoding="ascii")
     return port
+
+
+def _make_folder(data: Path) -> None:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        (data / "server.log").touch()
+    except OSError as error:
+        raise InputError(
+            f"--data {data} cannot be used: {error.strerror}: name a folder that can be written"
+        ) from error
 
 
 def _tail(log: Path, lines: int = 12) -> str:
@@ -144,7 +164,10 @@ def _cases(results: list[dict[str, Any]]) -> dict[str, list[ReportLine]]:
 
 
 def _credentials(path: Path) -> dict[str, str]:
-    content: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        content: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}, written by the demo's first run, cannot be read: give a new --data") from error
     return content
 
 
@@ -159,7 +182,9 @@ def _wait_for_ctrl_c() -> None:
 
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Leave after the cases have arrived (exit 0).")] = False,
-    port: Annotated[int, typer.Option(help="Port of the demo server on 127.0.0.1; 0 takes a free one.", min=0)] = 8000,
+    port: Annotated[
+        int, typer.Option(help="Port of the demo server on 127.0.0.1; 0 takes a free one.", min=0, max=65535)
+    ] = 8000,
     data: Annotated[Path, typer.Option(help="Folder for the demo's server and edge data.")] = Path("demo-data"),
 ) -> None:
     """Start a server, patrol a real street clip, and show the cases: 演示.
@@ -169,7 +194,7 @@ def demo(
     console = Console()
     names = vocabulary().look_alikes
     clip = find_clip()
-    data.mkdir(parents=True, exist_ok=True)
+    _make_folder(data)
     credentials_file = data / "first-start.json"
     with _server(data, _choose_port(port, data / "port"), credentials_file) as url:
         credentials = _credentials(credentials_file)
