@@ -39,6 +39,8 @@ def open_services(settings: Settings) -> Services:
 
 def _open(settings: Settings) -> Services:
     make_folder(settings.data)
+    # The folder may be one that everybody can enter; the journal files take over the mode.
+    settings.database_path.touch(mode=0o600)
     database = open_sqlite(settings.database_path)
     upgrade(database)
     evidence = EvidenceStore(settings.data / "evidence")

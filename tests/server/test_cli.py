@@ -127,6 +127,16 @@ def test_data_folder_that_is_of_no_use(spoil: Callable[[Path], None], message: s
         open_services(make_settings(data=tmp_path))
 
 
+def test_nobody_else_reads_the_database_in_an_open_folder(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    services = open_services(make_settings(data=tmp_path))
+    try:
+        files = list(tmp_path.glob("kerbwatch.sqlite*"))
+        assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+    finally:
+        services.database.close()
+
+
 def test_first_start_file_is_never_one_that_exists(tmp_path: Path) -> None:
     target = tmp_path / "target"
     trap = tmp_path / "trap"
