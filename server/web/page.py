@@ -6,10 +6,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 
-from server.errors import ServerError, Unauthorised
+from server.api.problems import describe_invalid
+from server.errors import Refused, ServerError, Unauthorised
 from server.security.guard import signed_in
 from server.web.templating import render
 
@@ -24,9 +26,10 @@ class Page(APIRoute):
         async def handle_as_page(request: Request) -> Response:
             try:
                 return await handle(request)
-            except ServerError as error:
-                if isinstance(error, Unauthorised) or "text/html" not in request.headers.get("Accept", ""):
+            except (ServerError, RequestValidationError) as failed:
+                if isinstance(failed, Unauthorised) or "text/html" not in request.headers.get("Accept", ""):
                     raise
+                error = failed if isinstance(failed, ServerError) else Refused(describe_invalid(failed.errors()))
                 return render(request, "error.html", signed_in(request), status=error.status, error=error)
 
         return handle_as_page

@@ -35,6 +35,14 @@ def test_strangers_are_sent_to_the_log_in_form(stranger: httpx.Client, path: str
     assert (answer.status_code, answer.headers["location"]) == (303, f"/login?next={path}")
 
 
+@pytest.mark.parametrize("path", ["/cases/0", "/cases/x", "/cases?page=0", "/cases/9007199254740992", "/cases?state=x"])
+def test_an_odd_address_is_answered_by_a_page(service: Service, path: str) -> None:
+    answer = service.pages.get(path, headers=HTML)
+    assert answer.status_code in (404, 422)
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "回到案件列表" in answer.text
+
+
 @pytest.mark.parametrize(
     "path", ["/cases/1/confirm", "/cases/1/reject", "/cases/1/cue", "/cases/1/box", "/cases/1/undo", "/devices/codes"]
 )
