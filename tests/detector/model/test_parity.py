@@ -37,8 +37,6 @@ def test_the_comparison_itself(ours: Detections, theirs: Detections, holds: bool
 @pytest.mark.train
 def test_parity_on_real_pictures(shared_data: Path, zoo_street: Path) -> None:
     pytest.importorskip("ultralytics", reason="needs the trainer library: pip install 'kerbwatch[train]'")
-    if not zoo_street.is_dir():
-        pytest.skip(f"needs the shipped bundle {zoo_street}")
     paths = pick_images(shared_data, per_folder=17)
     differing = {p.name: a for p, a in zip(paths, run(zoo_street, paths), strict=True) if not a.holds}
     assert len(paths) > 50
