@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from sqlalchemy import select
 
 from server.api.problems import documented
+from server.db.tables import Case
 from server.metrics import Metrics
 from server.security.guard import Anyone, AsCollector, UsesServices
 
@@ -25,7 +26,7 @@ class Health(BaseModel):
 def healthz(_guard: Anyone, services: UsesServices) -> Health:
     """Whether the service can work."""
     with services.database.read() as session:
-        session.execute(select(1))
+        session.execute(select(Case.id).limit(1))  # a bare SELECT 1 would not read the file
     return Health(status="ok")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -13,6 +15,20 @@ from tests.server.harness import Running, make_settings, problem, put, run, seal
 
 def test_health(running: Running) -> None:
     assert running.client().get("/healthz").json() == {"status": "ok"}
+
+
+def test_a_damaged_database_is_no_health_and_devices_keep_what_they_have(running: Running) -> None:
+    key, device = running.device()
+    path = running.services.settings.database_path
+    running.services.database.close()  # the next request opens it anew
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (path.stat().st_size - 4096))
+    for answer in (running.client().get("/healthz"), put(device, sealed(key))):
+        assert problem(answer) == (503, "busy")
+        assert "the database is damaged" in answer.json()["detail"]
 
 
 def test_metrics_count_by_template_and_hold_no_ids(running: Running) -> None:
