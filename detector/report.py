@@ -15,13 +15,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from detector.vocabulary import Kind, Outcome
+from detector.vocabulary import CUE_PATTERN, Kind, Outcome
 
 SCHEMA = "kerbwatch-report/1"
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+Cue = Annotated[str, Field(pattern=CUE_PATTERN)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -106,7 +107,7 @@ class ReportBox(_Wire):
     """A box on an evidence picture, pixels of that picture. `subject` marks what the report is about."""
 
     xyxy_px: tuple[Finite, Finite, Finite, Finite]
-    cue: Name
+    cue: Cue
     confidence: Probability
     subject: bool
 
@@ -176,7 +177,7 @@ class ReportBody(_Wire):
     captured_at: Utc
     """Time of the best frame."""
     kind: Kind
-    cue: Name
+    cue: Cue
     outcome: Outcome
     probability: Probability
     reasons: Annotated[tuple[ReportReason, ...], Field(min_length=1, max_length=50)]

@@ -10,6 +10,9 @@ from typing import Any, cast
 
 import yaml
 
+CUE_PATTERN = r"^[a-z][a-z0-9_]{0,63}$"
+"""A cue is one word: lists of cues in label sets are separated by spaces."""
+
 
 class Kind(StrEnum):
     """A violation kind: what the law says, not what the model sees."""

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from detector.errors import BundleError
+from detector.vocabulary import CUE_PATTERN
 
 SCHEMA = "kerbwatch-bundle/1"
 
@@ -64,7 +65,7 @@ class ModelSpec(_Card):
 class CueSpec(_Card):
     """One cue. `origin` is ``kept`` when it is the start weights' own: no label of ours stands behind it."""
 
-    name: _Word
+    name: Annotated[str, Field(pattern=CUE_PATTERN)]
     min_confidence: _Unit
     origin: Literal["trained", "kept"]
 

@@ -47,3 +47,9 @@ def test_errors_beyond_the_earth_are_refused(ee_m2: float, en_m2: float, nn_m2: 
 def test_fixes_hold_numbers(changes: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         ReportFix.model_validate({**FIX.model_dump(), **changes})
+
+
+@pytest.mark.parametrize("cue", ["x person", "Person", "", "=1+1", "a" * 65])
+def test_a_cue_is_one_word(cue: str) -> None:
+    with pytest.raises(ValidationError, match="cue"):
+        ReportBody.model_validate_json(json.dumps({**BODY.model_dump(mode="json", by_alias=True), "cue": cue}))
