@@ -12,8 +12,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+import cv2
+
 from benchmarks.paths import BUNDLE, ROOT, SHARED_DATA
 from benchmarks.processes import Cost, median_cost, run
+from tests.edge.street import write_street
 
 PEER = """
 import sys
@@ -30,12 +33,18 @@ print(frames)
 """
 
 
-def patrol_command(video: Path, out: Path) -> list[str]:
+def patrol_command(video: Path, site: Path, out: Path) -> list[str]:
     """The patrol as a user would type it, on a made-up standing camera."""
-    site = ROOT / "edge" / "demo_site"
     command = [sys.executable, "-m", "kerbwatch", "patrol", "--json", "--source", str(video), "--site", str(site)]
-    command += ["--camera", "wall-cam", "--start-utc", "2026-05-17T00:00:00Z"]
-    return [*command, "--threads", "1", "--out", str(out)]
+    return [*command, "--start-utc", "2026-05-17T00:00:00Z", "--threads", "1", "--out", str(out)]
+
+
+def write_site(video: Path, folder: Path) -> Path:
+    """A site of the strictest kind around one pole camera that fits the video's pictures."""
+    clip = cv2.VideoCapture(str(video))
+    size_px = int(clip.get(cv2.CAP_PROP_FRAME_WIDTH)), int(clip.get(cv2.CAP_PROP_FRAME_HEIGHT))
+    clip.release()
+    return write_street(folder, image_px=size_px, height_m=8.0, pitch_deg=-60.0, fov_deg=60.0)
 
 
 def main() -> None:
@@ -48,8 +57,9 @@ def main() -> None:
     ours: list[Cost] = []
     peer: list[Cost] = []
     with tempfile.TemporaryDirectory() as scratch:
+        site = write_site(options.video, Path(scratch) / "site")
         for i in range(options.runs):
-            ours.append(run(patrol_command(options.video, Path(scratch) / str(i)), ROOT))
+            ours.append(run(patrol_command(options.video, site, Path(scratch) / str(i)), ROOT))
             peer.append(run([sys.executable, "-c", PEER, model, str(options.video), "384", "640"], ROOT))
     frames = int(peer[-1].stdout.split()[-1])
     patrolled = json.loads(ours[-1].stdout)["frames"]

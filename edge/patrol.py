@@ -17,9 +17,11 @@ from typing import Final
 
 import cv2
 
+from detector.errors import InputError
 from detector.evidence.best_frame import BestFrame, BestFrames
 from detector.evidence.privacy import blur_people
 from detector.frame import Frame
+from detector.geo.camera import image_px, same_shape
 from detector.geo.localise import Unplaced, place_of
 from detector.hit import Hit, Place
 from detector.report import hit_key
@@ -122,6 +124,7 @@ class _SourcePatrol:
         self._scenes = Scenes()
         self._scene = 0
         self._pass = 0
+        self._size_px: tuple[int, int] | None = None
         self._last_s: float | None = None
         self._tracker = Tracker(
             source.source_id,
@@ -151,7 +154,25 @@ class _SourcePatrol:
             self._tally.warnings.append(str(damage))
         self._end_pass()
 
+    def _check_shape(self, frame: Frame) -> None:
+        """A camera of another shape gives no place at all: refused at the first picture, told when it comes later."""
+        height_px, width_px = frame.image.shape[:2]
+        if (width_px, height_px) == self._size_px:
+            return
+        first, self._size_px = self._size_px is None, (width_px, height_px)
+        expected = image_px(self._plan.camera)
+        if same_shape(expected, self._size_px):
+            return
+        problem = (
+            f"{self._source.source_id}: pictures are {width_px} x {height_px} px, "
+            f"camera {self._plan.camera.camera_id!r} of the site is for {expected[0]} x {expected[1]} px, another shape"
+        )
+        if first:
+            raise InputError(f"{problem}: name the right --camera, or mend its image_px in cameras.yaml")
+        self._tally.warnings.append(f"{problem}: from picture {frame.seq} on places are unknown")
+
     def _look(self, frame: Frame) -> None:
+        self._check_shape(frame)
         if self._scenes.begins_pass(frame):
             self._end_pass()
             self._pass += 1

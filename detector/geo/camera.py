@@ -21,6 +21,11 @@ ObservedBy = Literal["vehicle", "fixed", "drone"]
 """Who looked: a vehicle cannot wait, a standing camera can."""
 
 
+def same_shape(a_px: tuple[int, int], b_px: tuple[int, int]) -> bool:
+    """Whether pictures of two sizes (width, height) are the same view scaled, within 2 %; a crop is not."""
+    return abs(a_px[0] * b_px[1] / (a_px[1] * b_px[0]) - 1.0) <= 0.02
+
+
 @dataclass(frozen=True, slots=True)
 class Lens:
     """Pinhole with OpenCV's distortion, for pictures of one size.
@@ -54,9 +59,9 @@ class Lens:
 
     def for_size(self, width_px: int, height_px: int) -> Lens | None:
         """The same lens for pictures scaled evenly to another size; `None` when the shape differs (a crop)."""
-        scale_x, scale_y = width_px / self.width_px, height_px / self.height_px
-        if abs(scale_x / scale_y - 1.0) > 0.02:
+        if not same_shape((self.width_px, self.height_px), (width_px, height_px)):
             return None
+        scale_x, scale_y = width_px / self.width_px, height_px / self.height_px
         return Lens(
             width_px,
             height_px,
@@ -195,3 +200,10 @@ class VehicleCamera:
 
 
 Camera = FixedPose | FixedHomography | VehicleCamera
+
+
+def image_px(camera: Camera) -> tuple[int, int]:
+    """Width and height of the pictures a camera's geometry was written for, px."""
+    if isinstance(camera, FixedHomography):
+        return camera.width_px, camera.height_px
+    return camera.lens.width_px, camera.lens.height_px

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.geo.camera import Camera, FixedHomography, FixedPose, VehicleCamera, rotation
+from detector.geo.camera import Camera, FixedHomography, FixedPose, VehicleCamera, rotation, same_shape
 from detector.geo.plane import LocalPlane
 from detector.hit import Matrix2, Place
 from detector.tracks import Observation, Track
@@ -187,9 +187,9 @@ def _sight_by_pose(seen: Observation, contact: tuple[Array, Array], camera: Fixe
 
 
 def _sight_by_homography(seen: Observation, contact: tuple[Array, Array], camera: FixedHomography) -> _Sight | Unplaced:
-    scale = np.array([camera.width_px / seen.frame_width_px, camera.height_px / seen.frame_height_px])
-    if abs(scale[0] / scale[1] - 1.0) > 0.02:
+    if not same_shape((camera.width_px, camera.height_px), (seen.frame_width_px, seen.frame_height_px)):
         return Unplaced("frame_size")
+    scale = np.array([camera.width_px / seen.frame_width_px, camera.height_px / seen.frame_height_px])
     matrix = np.array(camera.matrix)
     sign = _ground_side(matrix, camera)
 

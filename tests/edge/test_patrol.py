@@ -131,8 +131,13 @@ def test_a_bike_in_a_bay_is_no_case(wall: PatrolConfig, outbox: Outbox, tmp_path
     assert result.look_alikes["bike_in_bay"] == 1
 
 
-def test_without_a_fix_the_place_is_unknown(wall: PatrolConfig, outbox: Outbox) -> None:
-    result = run_patrol(replace(wall, camera="ebike-front"), outbox)
+def _ride(folder: Path) -> Path:
+    """A site whose camera rides on a vehicle, for pictures of the street clip."""
+    return write_street(folder, image_px=(640, 272), height_m=1.1, pitch_deg=-8.3, fov_deg=44.0, vehicle=True)
+
+
+def test_without_a_fix_the_place_is_unknown(wall: PatrolConfig, outbox: Outbox, tmp_path: Path) -> None:
+    result = run_patrol(replace(wall, site=_ride(tmp_path / "site"), camera=None), outbox)
     (line,) = result.reports
     (body,) = _bodies(outbox)
     assert line.place is None
@@ -144,9 +149,7 @@ def test_without_a_fix_the_place_is_unknown(wall: PatrolConfig, outbox: Outbox) 
 
 
 def test_a_vehicle_with_a_made_up_log(wall: PatrolConfig, outbox: Outbox, tmp_path: Path) -> None:
-    site = write_street(
-        tmp_path / "site", image_px=(640, 272), height_m=1.1, pitch_deg=-8.3, fov_deg=44.0, vehicle=True
-    )
+    site = _ride(tmp_path / "site")
     log = drive_east(tmp_path / "drive.nmea", START, 20, lon_deg=LON_DEG, lat_deg=LAT_DEG, speed_m_s=1.2)
     result = run_patrol(replace(wall, site=site, camera=None, gnss=log), outbox)
     (line,) = result.reports
@@ -243,3 +246,20 @@ def test_the_tracker_waits_as_long_as_the_pictures_are_apart() -> None:
     assert tracker_limits(video, Window(every_s=2.0)).lost_s == 5.0
     assert tracker_limits(folder, Window()).lost_s == 5.0
     assert tracker_limits(folder, Window()).confirm_hits == 1
+
+
+def test_a_camera_of_another_shape_is_refused_at_the_first_picture(wall: PatrolConfig, outbox: Outbox) -> None:
+    message = r"bikes\.mp4: pictures are 640 x 272 px, camera 'ebike-front' of the site is for 1280 x 720 px"
+    with pytest.raises(InputError, match=message):
+        run_patrol(replace(wall, camera="ebike-front"), outbox)
+    assert list(outbox.reports()) == []
+
+
+def test_a_shape_that_changes_on_the_way_is_told(bundle: Path, outbox: Outbox, tmp_path: Path) -> None:
+    first = write_clip(tmp_path / "1.ts", container="mpegts", frames=6)
+    other = write_clip(tmp_path / "2.ts", container="mpegts", frames=6, size=(240, 240))
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(first.read_bytes() + other.read_bytes())
+    result = _ran(_empty_street(bundle, tmp_path, joined), outbox)
+    assert result.frames == 12
+    assert any("pictures are 240 x 240 px" in warning for warning in result.warnings)
