@@ -210,8 +210,12 @@ def demo(
         console.print(f"\n[bold]{len(cases)} 个案件 · cases[/]", highlight=False)
         for reports in cases.values():
             print_report(console, reports[0], sightings=len(reports))
+        if once:
+            console.print(
+                "\n服务器已停止；去掉 --once 可打开以上链接 · the server stops now; without --once the links open"
+            )
+            return
         console.print(f"\n审核页面 · review pages  [bold]{url}/[/]")
         console.print(f"登录 · log in  {credentials['reviewer']} / {credentials['password']}", highlight=False)
-        if not once:
-            console.print("Ctrl-C 结束 · Ctrl-C ends the server")
-            _wait_for_ctrl_c()
+        console.print("Ctrl-C 结束 · Ctrl-C ends the server")
+        _wait_for_ctrl_c()

@@ -98,6 +98,8 @@ def verify_folder(
     bounds = limits or Limits()
     with _open(path) as tree:
         names = tree.names()
+        if names and not any(name.startswith((f"{REPORTS_DIR}/", f"{EVIDENCE_DIR}/")) for name in names):
+            raise InputError(f"{path} holds no {REPORTS_DIR}/: give a patrol's --out folder or a downloaded case")
         if len(names) > bounds.files_max:
             raise InputError(f"{path} holds {len(names)} files; at most {bounds.files_max} are checked")
         return _Check(tree, names, trusted_keys, bounds).run()

@@ -72,24 +72,34 @@ def draw_site_map(site: Site, path: Path) -> None:
         raise InputError(f"{path.name!r} is neither .svg nor .html; name the map e.g. site-map.svg")
 
 
+_SHIFTS = tuple(
+    sorted(
+        ((down, right) for down in (0.0, 1.0, -1.0, 1.7, -1.7, 2.6, -2.6) for right in (0.0, 0.4, -0.4)),
+        key=lambda shift: abs(shift[0]) + 2.0 * abs(shift[1]),
+    )
+)
+"""Where a label may go when its own spot is taken, nearest first: heights down, widths to the right."""
+
+
 @dataclass
 class _Labels:
     """Labels that do not lie on each other: the first to come stays."""
 
     taken: list[tuple[float, float, float, float]] = field(default_factory=list[tuple[float, float, float, float]])
 
-    def place(self, x: float, y: float, lines: Sequence[str], size: float) -> float | None:
-        """Vertical middle of the label near (x, y), or `None` when there is no room."""
+    def place(self, x: float, y: float, lines: Sequence[str], size: float) -> tuple[float, float] | None:
+        """Middle of the label near (x, y), or `None` when there is no room."""
         width = max(_text_width(line, size) for line in lines)
         height = size * 1.25 * len(lines)
-        for shift in (0.0, height, -height, 1.7 * height, -1.7 * height):
-            box = (x - width / 2, y + shift - height / 2, x + width / 2, y + shift + height / 2)
+        for down, right in _SHIFTS:
+            middle = x + right * width, y + down * height
+            box = (middle[0] - width / 2, middle[1] - height / 2, middle[0] + width / 2, middle[1] + height / 2)
             if not any(
                 box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3]
                 for other in self.taken
             ):
                 self.taken.append(box)
-                return y + shift
+                return middle
         return None
 
 
@@ -110,6 +120,7 @@ class _Drawing:
         self.offset -= middle * (self.scale, -self.scale)
         self.room = room
         self.labels = _Labels()
+        self.unnamed = 0
 
     def _extent(self) -> Array:
         shapes = [zone.polygon for zone in self.site.zones.zones]
@@ -202,15 +213,18 @@ class _Drawing:
         written = 0
         for zone in reversed(self._drawn()):
             if written == MAX_LABELS:
-                return
+                self.unnamed += 1
+                continue
             lines = [zone.name.zh, zone.name.en]
             permits = self.site.permits_of.get(zone.zone_id, ())
             if permits:
                 lines.append(f"许可 permit ×{len(permits)}")
             x, y = self._label_spot(zone, lines)
             middle = self.labels.place(x, y, lines, 13.0)
-            if middle is not None:
-                yield from _label(x, middle, lines, 13.0)
+            if middle is None:
+                self.unnamed += 1
+            else:
+                yield from _label(*middle, lines, 13.0)
                 written += 1
 
     def _label_spot(self, zone: Zone, lines: Sequence[str]) -> tuple[float, float]:
@@ -241,7 +255,7 @@ class _Drawing:
             lines = [self.site.camera_names[name].zh, name]
             middle = self.labels.place(x, y + 26, lines, 12.5)
             if middle is not None:
-                yield from _label(x, middle, lines, 12.5, fill="#0b4884")
+                yield from _label(*middle, lines, 12.5, fill="#0b4884")
 
     def _fan(self, camera: FixedPose | FixedHomography) -> Array:
         """Outline of the view on the map, px: the camera and an arc `FAN_M` away."""
@@ -306,6 +320,11 @@ class _Drawing:
             dashed = 'stroke="#2b8a3e" stroke-width="2.5" stroke-dasharray="8 4"'
             yield f'<path d="M{x} {y - 5:.0f}h26" {dashed}/>'
             yield _text(x + 36, y, "巡查区域 · patrolled area", 14)
+        if self.unnamed:
+            y += 29
+            yield _text(x, y, f"{self.unnamed} 个名称放不下，悬停可见", 13, fill="#555")
+            y += 18
+            yield _text(x, y, f"{self.unnamed} names had no room: hover to read", 13, fill="#555")
         yield from self._hours(x, y + 44)
 
     def _hours(self, x: float, y: float) -> Iterable[str]:

@@ -216,6 +216,8 @@ def _read_permits(folder: Path, zone_ids: set[str], bbox: Bbox | None, problems:
 
 def _permit(read: PermitIn, label: str, zone_ids: set[str], bbox: Bbox | None, problems: Problems) -> Permit | None:
     if read.zone is not None and read.zone not in zone_ids:
+        if any(found.feature == read.zone for found in problems.found):
+            return None  # its zone is there and was refused: that is the fault to mend
         near = difflib.get_close_matches(read.zone, sorted(zone_ids), n=3)
         hint = f"; near: {', '.join(near)}" if near else ""
         problems.add(

@@ -327,3 +327,9 @@ def test_the_command(case: Path) -> None:
     assert f"not as sealed: {first}" in str(bad.exception)
     assert "(and 1 more)" in str(bad.exception)
     assert second in bad.output
+
+
+def test_another_folder_is_not_called_tampered(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text("schema: kerbwatch-site/1")
+    with pytest.raises(InputError, match="holds no reports/: give a patrol's --out folder"):
+        verify_folder(tmp_path)

@@ -352,3 +352,10 @@ def test_the_hash_is_of_the_content(folder, tmp_path):
 def test_an_unknown_camera_is_named(folder):
     with pytest.raises(ValueError, match=r"no camera 'roof'; cameras\.yaml names: corner-cam, ebike-front, wall-cam"):
         load_site(folder).camera("roof")
+
+
+def test_a_permit_is_not_blamed_for_its_refused_zone(folder):
+    edit_json(folder / PERMITTED, properties(0, kind="pitch"))
+    found = check_site(folder)
+    assert len(found) == 1
+    assert found[0].field == "properties.kind"

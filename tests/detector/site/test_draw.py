@@ -10,6 +10,7 @@ from shapely import Polygon
 
 from detector.errors import InputError
 from detector.geo.camera import CameraSigmas, FixedHomography, FixedPose, Lens
+from detector.geo.zones import ZoneIndex
 from detector.site import draw_site_map, load_site
 from detector.site.draw import view_bearings_deg
 from tests.conftest import ROOT
@@ -76,3 +77,10 @@ def test_fans_follow_the_heading():
     tied = FixedHomography("h", 117.19, 34.26, 3.0, 640, 272, matrix, 0.1, CameraSigmas())
     left, right = view_bearings_deg(tied)
     assert left < 180.0 < right
+
+
+def test_names_without_room_are_counted(tmp_path):
+    crowd = [dataclasses.replace(zone, zone_id=f"{zone.zone_id}-{i}") for zone in SITE.zones.zones for i in range(9)]
+    svg = drawn(tmp_path, dataclasses.replace(SITE, zones=ZoneIndex.build(crowd)))
+    assert "names had no room: hover to read" in svg
+    assert "no room" not in drawn(tmp_path, SITE)
