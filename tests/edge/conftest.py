@@ -11,10 +11,7 @@ import pytest
 @pytest.fixture(scope="session")
 def bundle(zoo_street: Path) -> Path:
     """The model bundle that patrols run with: the shipped one, or the one that KERBWATCH_BUNDLE names."""
-    path = Path(os.environ.get("KERBWATCH_BUNDLE", zoo_street))
-    if not (path / "card.yaml").is_file():
-        pytest.skip(f"needs the model bundle {path}")
-    return path
+    return Path(os.environ.get("KERBWATCH_BUNDLE", zoo_street))
 
 
 @pytest.fixture

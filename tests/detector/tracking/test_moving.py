@@ -100,8 +100,6 @@ def test_creeping_motion_adds_up() -> None:
 @cache
 def tracks_of(clip: Path, bundle: Path, every: int = 1, begin: int = 0, end: int = 10**6) -> list[Track]:
     """Tracks over a real clip with a real model."""
-    if not bundle.is_dir():
-        pytest.skip(f"needs the shipped bundle {bundle}")
     cv2.setNumThreads(1)
     detector, cutter = open_detector(bundle), SceneCutter()
     tracker = Tracker("clip", detector.cue_names)
