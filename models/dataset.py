@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,7 +26,7 @@ from detector.boxes import iou_matrix
 from models.errors import DatasetError
 from models.pseudo_labels import LabelBox, load_network, teacher_boxes
 from models.recipe import Recipe, SourceSpec, TeacherSpec
-from models.slots import assign_slots, taught_cues
+from models.slots import assign_slots, spare_rows, taught_cues
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 SPLITS = ("train", "val", "test")
@@ -58,6 +59,11 @@ class BuiltDataset:
     names: Mapping[int, str]
     samples: tuple[Sample, ...] = field(repr=False)
     manifest_sha256: str
+
+    @property
+    def unreviewed_rows(self) -> dict[int, int]:
+        """Row by row of a cue in which a label over the whole picture says that nobody looked for it."""
+        return spare_rows(self.slots, self.names)
 
     @property
     def data_yaml(self) -> Path:
@@ -242,10 +248,8 @@ def _samples_of_source(
     images = [path for path in everything if any(fnmatchcase(scene[path], pattern) for pattern in source.scenes)]
     if not images:
         raise DatasetError(f"no picture below {folder / 'images'} belongs to the scenes {', '.join(source.scenes)}")
-    place = {path: source.name if source.one_place else scene[path] for path in images}
-    split = split_places(
-        place.values(), val=source.split.val_places, test=source.split.test_places, seed=f"{seed}:{source.name}"
-    )
+    place = {path: _place(source, scene[path]) for path in images}
+    split = _split(source, place.values(), seed)
     return [
         Sample(
             image=path,
@@ -257,6 +261,30 @@ def _samples_of_source(
         )
         for path in images
     ]
+
+
+def _place(source: SourceSpec, scene: str) -> str:
+    if source.one_place:
+        return source.name
+    if source.place_pattern is None:
+        return scene
+    found = re.match(source.place_pattern, scene)
+    if found is None or not found.groups():
+        raise DatasetError(f"{source.name}: place_pattern {source.place_pattern!r} does not fit the scene {scene!r}")
+    return found.group(1)
+
+
+def _split(source: SourceSpec, places: Iterable[str], seed: str) -> dict[str, str]:
+    """Split by place: the named ones first, then as many as are asked for by number."""
+    unnamed = set(places)
+    named = {place: split for split in ("val", "test") for place in getattr(source.split, split)}
+    missing = sorted(set(named) - unnamed)
+    if missing:
+        raise DatasetError(f"{source.name} has no place {missing[0]!r}; it has {', '.join(sorted(unnamed)[:5])}, ...")
+    unnamed -= set(named)
+    spec = source.split
+    dealt = split_places(unnamed, val=spec.val_places, test=spec.test_places, seed=f"{seed}:{source.name}")
+    return {**dealt, **named}
 
 
 def _read_index(path: Path) -> dict[tuple[str, str], str]:
@@ -340,9 +368,13 @@ def _write(samples: Sequence[Sample], slots: Mapping[str, int], names: Mapping[i
         shutil.rmtree(out / kind, ignore_errors=True)
         for split in SPLITS:
             (out / kind / split).mkdir(parents=True)
+    marks, taught = spare_rows(slots, names), set(taught_cues(list(slots), names).values())
     for sample in samples:
         shutil.copyfile(sample.image, out / "images" / sample.split / sample.image.name)
-        lines = (f"{slots[b.cue]} {b.cx:.6f} {b.cy:.6f} {b.w:.6f} {b.h:.6f}\n" for b in sample.boxes)
+        lines = [f"{slots[b.cue]} {b.cx:.6f} {b.cy:.6f} {b.w:.6f} {b.h:.6f}\n" for b in sample.boxes]
+        if sample.split == "train":
+            unknown = set(slots) - sample.reviewed - taught
+            lines += [f"{marks[slots[cue]]} 0.5 0.5 1 1\n" for cue in sorted(unknown)]
         (out / "labels" / sample.split / f"{sample.image.stem}.txt").write_text("".join(lines), encoding="ascii")
     _write_boxes_csv(samples, out / "boxes.csv")
     # Without held-out places (a small export) the trainer's own check runs on the training pictures; the card then

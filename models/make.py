@@ -50,6 +50,7 @@ class Plan:
     cues: tuple[CueSpec, ...]
     samples: tuple[Sample, ...]
     evaluation: tuple[Sample, ...]
+    auxiliary: tuple[str, ...]
     sources: tuple[SourceSpec, ...]
     golden_image: Path
     golden_blur_px: tuple[tuple[int, int, int, int], ...]
@@ -77,6 +78,7 @@ def plan_of_recipe(recipe: Recipe, data_root: Path) -> Plan:
         cues=recipe.cues,
         samples=tuple(samples_of_recipe(recipe, data_root)),
         evaluation=tuple(evaluation_samples(recipe, data_root)),
+        auxiliary=recipe.auxiliary,
         sources=recipe.sources + recipe.evaluation_sources,
         golden_image=data_root / recipe.golden_image,
         golden_blur_px=recipe.golden_blur_px,
@@ -118,6 +120,7 @@ def plan_of_export(folder: Path, *, min_confidence: float = 0.25) -> Plan:
         cues=tuple(cues),
         samples=tuple(samples),
         evaluation=(),
+        auxiliary=(),
         sources=(source,),
         golden_image=fullest.image,
         golden_blur_px=(),  # an export is blurred already
@@ -132,7 +135,7 @@ def build_dataset(plan: Plan, weights: Path, out: Path, on_progress: Progress) -
     """Write the plan's data set to ``out / "dataset"``; see :func:`models.dataset.build`."""
     return build(
         plan.samples,
-        plan.of_origin("trained"),
+        [*plan.of_origin("trained"), *plan.auxiliary],
         out=out / "dataset",
         weights=weights,
         teacher=plan.teacher,

@@ -29,10 +29,13 @@ class CardTexts(_Strict):
 
 
 class SplitSpec(_Strict):
-    """How many *places* of a source are held out. All pictures of a place go to the same side."""
+    """Which *places* of a source are held out, by number or by name. All pictures of a place go to the same side."""
 
     val_places: int = Field(default=0, ge=0)
     test_places: int = Field(default=0, ge=0)
+    val: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
+    """Places named instead of dealt out: where there are few, chance would choose."""
 
 
 class SourceSpec(_Strict):
@@ -54,6 +57,8 @@ class SourceSpec(_Strict):
     """What a reader of the metrics must know about this source."""
     one_place: bool = False
     """True when all pictures show one road: they then stay together on the train side."""
+    place_pattern: str | None = None
+    """Regular expression whose first group is the place in the name of a scene; without it each scene is a place."""
     split: SplitSpec = SplitSpec()
 
 
@@ -72,6 +77,8 @@ class TrainSettings(_Strict):
     epochs: int = Field(default=20, ge=1)
     imgsz_px: int = Field(default=640, ge=32)
     batch: int = Field(default=16, ge=1)
+    frozen_layers: int = Field(default=11, ge=0)
+    """First layers that keep the start weights: 11, the whole backbone, where cues are kept beside the learnt ones."""
     learning_rate: float = Field(default=1e-3, gt=0.0)
     final_learning_rate_ratio: float = Field(default=0.05, gt=0.0, le=1.0)
     warmup_epochs: float = Field(default=1.0, ge=0.0)
@@ -80,6 +87,12 @@ class TrainSettings(_Strict):
     mosaic: float = Field(default=0.5, ge=0.0, le=1.0)
     mosaic_off_last_epochs: int = Field(default=8, ge=0)
     scale: float = Field(default=0.4, ge=0.0, lt=1.0)
+    rotate_deg: float = Field(default=0.0, ge=0.0, le=180.0)
+    flip_up_down: float = Field(default=0.0, ge=0.0, le=1.0)
+    """Chance to turn a picture upside down: right from the air, wrong on the street."""
+    hue: float = Field(default=0.015, ge=0.0, le=0.5)
+    saturation: float = Field(default=0.7, ge=0.0, le=1.0)
+    value: float = Field(default=0.4, ge=0.0, le=1.0)
     seed: int = 20261122
     threads: int = Field(default=2, ge=1)
 
@@ -105,6 +118,8 @@ class Recipe(_Strict):
     """What the start weights are, where from, under which licence: for the card."""
     split_seed: str
     cues: tuple[CueSpec, ...] = Field(min_length=1)
+    auxiliary: tuple[str, ...] = ()
+    """Labels that are learnt beside the cues and cut away before the export: what a sign board is *not*."""
     sources: tuple[SourceSpec, ...]
     evaluation_sources: tuple[SourceSpec, ...] = ()
     """Looked at only to measure: nothing of them is learnt, and they need no licence to ship."""
@@ -156,8 +171,8 @@ def _check(recipe: Recipe, path: Path) -> None:
         raise RecipeError(f"recipe {path}: no cue is trained, so there is nothing to train")
     for source in recipe.sources:
         for cue in [*source.labels.values(), *source.empty_of]:
-            if cue not in learnt:
+            if cue not in [*learnt, *recipe.auxiliary]:
                 raise RecipeError(
                     f"recipe {path}: source {source.name!r} labels {cue!r}, which is not among the trained cues "
-                    f"{', '.join(learnt)}"
+                    f"{', '.join([*learnt, *recipe.auxiliary])}"
                 )

@@ -66,3 +66,25 @@ def taught_cues(cues: Sequence[str], names: Mapping[int, str]) -> dict[int, str]
     row_by_name = {name: row for row, name in names.items()}
     wanted = {COCO_NAMES.get(cue, cue): cue for cue in cues}
     return {row_by_name[name]: cue for name, cue in wanted.items() if name in row_by_name}
+
+
+def spare_rows(slots: Mapping[str, int], names: Mapping[int, str]) -> dict[int, int]:
+    """A row without a cue for every row with one: there the data set marks that nobody looked for the cue.
+
+    Args:
+        slots: Row by cue.
+        names: The start weights' class names by row.
+
+    Returns:
+        Row of the mark by row of the cue.
+
+    Raises:
+        RecipeError: the head has fewer than two rows per cue.
+
+    >>> spare_rows({"signboard": 1}, {0: "person", 1: "toothbrush"})
+    {1: 0}
+    """
+    free = [row for row in sorted(names) if row not in slots.values()]
+    if len(free) < len(slots):
+        raise RecipeError(f"{len(slots)} cues need {2 * len(slots)} rows, the start weights' head has {len(names)}")
+    return dict(zip(slots.values(), free, strict=False))

@@ -18,11 +18,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from models.branches import BACKBONE_LAYERS
 from models.dataset import BuiltDataset
 from models.errors import CheckpointError
 from models.pseudo_labels import load_network
 from models.recipe import TrainSettings
+from models.reviewed_loss import reviewed_loss
 from models.trainer_env import set_threads, ultralytics
 
 RUN_NAME = "run"
@@ -79,6 +79,7 @@ def train(
     _note_start(folder, settings, last)
     trainer = _trainer(dataset, weights, folder, settings, last)
     trainer.add_callback("on_fit_epoch_end", lambda t: on_epoch(t.epoch + 1, t.epochs))
+    trainer.add_callback("on_train_start", lambda t: _learn_the_dense_head(t, dataset))
     if settings.frozen_batchnorm:
         trainer.add_callback("on_train_batch_start", _freeze_batchnorm)
     trainer.train()
@@ -140,16 +141,28 @@ def _trainer(dataset: BuiltDataset, weights: Path, folder: Path, settings: Train
         "cos_lr": True,
         "warmup_epochs": settings.warmup_epochs,
         "warmup_bias_lr": 0.0,
-        "freeze": BACKBONE_LAYERS,
+        "freeze": settings.frozen_layers,
         "mosaic": settings.mosaic,
         "close_mosaic": min(settings.mosaic_off_last_epochs, settings.epochs),
         "scale": settings.scale,
+        "degrees": settings.rotate_deg,
+        "flipud": settings.flip_up_down,
+        "hsv_h": settings.hue,
+        "hsv_s": settings.saturation,
+        "hsv_v": settings.value,
         "seed": settings.seed,
         "patience": settings.epochs,
     }
     if last is not None:
         overrides["resume"] = str(last)
     return DetectionTrainer(overrides=overrides)
+
+
+def _learn_the_dense_head(trainer: Any, dataset: BuiltDataset) -> None:
+    """Our loss, and held-out places judged by the head that ships: the dense one, after suppression."""
+    trainer.model.criterion = reviewed_loss(trainer.model, dataset.unreviewed_rows)
+    for network in (trainer.model, trainer.ema.ema):
+        network.model[-1].end2end = False
 
 
 def _freeze_batchnorm(trainer: Any) -> None:
