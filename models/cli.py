@@ -28,7 +28,22 @@ RecipeOption = Annotated[
 ]
 DataRootOption = Annotated[Path | None, typer.Option("--data-root", help="Folder with the recipe's sources.")]
 DataOption = Annotated[Path | None, typer.Option("--data", help="A folder written by `kerbwatch label export`.")]
-WeightsOption = Annotated[Path, typer.Option("--weights", help="Start weights (.pt with the 80 COCO classes).")]
+
+
+def _start_weights(given: Path) -> Path:
+    from models.start_weights import resolve_weights
+
+    return resolve_weights(given)
+
+
+WeightsOption = Annotated[
+    Path,
+    typer.Option(
+        "--weights",
+        callback=_start_weights,
+        help="Start weights with the 80 COCO classes: a .pt file, or a name such as yolo26n.pt (fetched once).",
+    ),
+]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder of the model: dataset/, run/ and bundle/.")]
 
 
