@@ -4,83 +4,30 @@ Canonical bytes of the body -> SHA-256 and a signature by the device key. Eviden
 body. Anyone can check a seal with the report alone; whether the *device* is one of ours is a second question, which
 only a list of trusted keys answers (`detector.evidence.verify`, the server's registry).
 
-A new algorithm (SM2 with SM3) is one more entry of `ALGORITHMS` and one more word in `detector.report.Seal`.
+A new algorithm (SM2 with SM3) is one more entry of `detector.signing.ALGORITHMS` and one more word in
+`detector.report.Seal`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import ValidationError
 
 from detector.errors import SealError
 from detector.report import ReportBody, Seal, SealedReport, canonical_bytes
-
-ED25519_SHA256: Final = "ed25519+sha256"
-
-
-def _sha256(message: bytes) -> str:
-    return hashlib.sha256(message).hexdigest()
-
-
-def _ed25519_holds(public_key: bytes, signature: bytes, message: bytes) -> bool:
-    try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
+from detector.signing import ALGORITHMS, ED25519_SHA256, SigningKey
 
 
 @dataclass(frozen=True, slots=True)
-class Algorithm:
-    """How one kind of seal hashes and how its signature is checked.
+class DeviceKey(SigningKey):
+    """The key a device seals with; `edge.device` keeps it on disk."""
 
-    Attributes:
-        digest: bytes -> hex digest, for the body and for the device id (digest of the raw public key).
-        holds: (raw public key, signature, message) -> whether the signature is genuine; never raises.
-    """
-
-    digest: Callable[[bytes], str]
-    holds: Callable[[bytes, bytes, bytes], bool]
-
-
-ALGORITHMS: Mapping[str, Algorithm] = {ED25519_SHA256: Algorithm(digest=_sha256, holds=_ed25519_holds)}
-"""Every seal this version can check, by the name a `Seal` carries."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceKey:
-    """The key a device signs with; it lives in memory only, `edge.device` keeps it on disk.
-
-    The private part never shows in `repr`, so that a logged object gives nothing away.
-    """
-
-    private: Ed25519PrivateKey = field(repr=False)
-    public_key: str
-    """Raw public key, hex."""
-    device_id: str
-    """SHA-256 of the raw public key, hex: the identity exists before any server does."""
-
-    @staticmethod
-    def of(private: Ed25519PrivateKey) -> DeviceKey:
-        """The key with its public name."""
-        raw = private.public_key().public_bytes_raw()
-        return DeviceKey(private=private, public_key=raw.hex(), device_id=_sha256(raw))
-
-    @staticmethod
-    def generate() -> DeviceKey:
-        """A new key from the system's random numbers."""
-        return DeviceKey.of(Ed25519PrivateKey.generate())
-
-    def sign(self, message: bytes) -> bytes:
-        """Ed25519 signature, 64 bytes."""
-        return self.private.sign(message)
+    @property
+    def device_id(self) -> str:
+        """SHA-256 of the raw public key, hex: the identity exists before any server does."""
+        return self.key_id
 
 
 def seal(body: ReportBody, key: DeviceKey) -> SealedReport:
@@ -97,7 +44,7 @@ def seal(body: ReportBody, key: DeviceKey) -> SealedReport:
         seal=Seal(
             algorithm=ED25519_SHA256,
             public_key=key.public_key,
-            body_sha256=_sha256(message),
+            body_sha256=ALGORITHMS[ED25519_SHA256].digest(message),
             signature=key.sign(message).hex(),
         ),
     )
