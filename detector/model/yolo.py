@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from detector.boxes import iou_matrix
 from detector.detections import Detections
-from detector.errors import BundleError, InputError
+from detector.errors import BundleError
 from detector.frame import Image
+from detector.model.backends import start_session
 from detector.model.bundle import Bundle, load_bundle
 from detector.model.decode import Candidates, decode_cue, decode_nms_free, decode_raw, suppress
 from detector.model.letterbox import Fit, Letterbox
-from detector.model.session import OnnxSession, Session
+from detector.model.session import Session
+from detector.model.signers import Trust
 
 PERSON = "person"
 PRIVACY_FLOOR = 0.1
@@ -77,24 +79,23 @@ class Detector:
         return fit.to_source(people.xyxy[people.confidence < self._thresholds[self._person]])
 
 
-def open_detector(folder: Path, threads: int = 1, backend: str = "onnxruntime") -> Detector:
+def open_detector(
+    folder: Path, threads: int = 1, backend: str = "onnxruntime", trust: Trust | None = None
+) -> Detector:
     """Load the bundle in `folder`, start the backend and see it reproduce the golden detections.
 
     Args:
         folder: the bundle.
         threads: the network's whole CPU budget.
-        backend: ``onnxruntime``.
+        backend: ``onnxruntime``, ``openvino`` or ``openvino-bf16``.
+        trust: whose bundles are loaded; `None` takes the shipped list alone.
 
     Raises:
-        BundleError: the bundle is not whole, or the backend does not find in the golden picture what it must.
-        InputError: `backend` is unknown, or `threads` is below 1.
+        BundleError: the bundle is not whole or not signed by somebody trusted, or the backend does not find in the golden picture what it must.
+        InputError: `backend` is unknown, not installed or not for this processor, or `threads` is below 1.
     """
-    if backend != OnnxSession.backend:
-        raise InputError(f"backend {backend!r} is unknown; give {OnnxSession.backend!r}")
-    if threads < 1:
-        raise InputError(f"threads is {threads}; give 1 or more")
-    bundle = load_bundle(folder)
-    detector = Detector(bundle, OnnxSession(bundle.model, threads=threads))
+    bundle = load_bundle(folder, trust)
+    detector = Detector(bundle, start_session(backend, bundle.model, threads=threads))
     check_golden(detector)
     return detector
 
