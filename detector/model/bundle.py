@@ -1,13 +1,13 @@
-"""Reads a model bundle and refuses one that is not whole.
+"""Reads a model bundle and refuses one that is not whole, or not signed by somebody trusted.
 
-A bundle is a folder: ``model.onnx``, ``card.yaml``, ``golden.png``, ``golden.npz`` and ``SHA256SUMS``. Nothing in it
-is ever unpickled, and what was hashed is what is loaded: every file is read once.
+A bundle is a signed folder (`detector.model.signed_folder`): ``model.onnx``, ``card.yaml``, ``golden.png``,
+``golden.npz``, ``SHA256SUMS`` and ``SHA256SUMS.sig``. Nothing in it is parsed before signature and hashes hold, and
+nothing is ever unpickled.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 import zipfile
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -23,28 +23,25 @@ from detector.errors import BundleError, InputError
 from detector.frame import Image
 from detector.model.card import ModelCard, parse_card
 from detector.model.session import ModelPort, model_ports
+from detector.model.signed_folder import SUMS, read_signed
+from detector.model.signers import Signer, Trust
 
-SUMS = "SHA256SUMS"
-_UNSUMMED = {SUMS, "SHA256SUMS.sig"}
-_REQUIRED = ("card.yaml",)
-_SUM_LINE = re.compile(r"^(?P<sha256>[0-9a-f]{64}) [ *](?P<name>[A-Za-z0-9][A-Za-z0-9._-]{0,99})$")
-
-MAX_FILES = 32
-MAX_MODEL_BYTES = 512 * 1024 * 1024
-MAX_FILE_BYTES = 32 * 1024 * 1024
+CARD = "card.yaml"
 MAX_GOLDEN_PIXELS = 16_000_000
 MAX_GOLDEN_ARRAY_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A model bundle whose hashes, card, network ports and golden files agree.
+    """A model bundle whose signature, hashes, card, network ports and golden files agree.
 
     Attributes:
         dir: the folder it was read from.
         card: how the model is fed and what it sees.
         model: bytes of the ONNX file.
         model_sha256: their hash, hex; reports name it.
+        sums_sha256: hash of ``SHA256SUMS``, hex: the name of the whole bundle, thresholds included.
+        signer: who vouches for it.
         golden_image: BGR uint8 (H, W, 3).
         golden: what the model must find in `golden_image`.
     """
@@ -53,6 +50,8 @@ class Bundle:
     card: ModelCard
     model: bytes = field(repr=False)
     model_sha256: str
+    sums_sha256: str
+    signer: Signer
     golden_image: Image = field(repr=False, compare=False)
     golden: Detections = field(repr=False, compare=False)
 
@@ -62,19 +61,27 @@ class Bundle:
         return tuple(cue.name for cue in self.card.cues)
 
 
-def load_bundle(folder: Path) -> Bundle:
+def load_bundle(folder: Path, trust: Trust | None = None) -> Bundle:
     """Read and check the bundle in `folder`.
 
+    Args:
+        trust: whose bundles are loaded; `None` takes the shipped list alone (`detector.model.signers.shipped_trust`).
+
     Raises:
-        BundleError: a file is missing, unlisted, too large or does not match its hash; the card breaks its schema;
-            the network's input or output is not what the card says; the golden files cannot be read.
+        BundleError: it is unsigned or signed by somebody else; a file is missing, unlisted, too large or does not
+            match its hash; the card breaks its schema, or was made when its signer's key was not in use; the
+            network's input or output is not what the card says; the golden files cannot be read.
     """
     folder = Path(folder)
-    files = _read_files(folder)
-    card = parse_card(files["card.yaml"])
+    signed = read_signed(folder, trust)
+    files = signed.files
+    if CARD not in files:
+        raise BundleError(f"{folder / SUMS} does not list {CARD}; build the bundle again")
+    card = parse_card(files[CARD])
+    signed.signer.check_day(card.created, folder / CARD)
     for name in (card.model.file, card.golden.image, card.golden.detections):
         if name not in files:
-            raise BundleError(f"{folder / name}: named in card.yaml but not listed in {SUMS}; build the bundle again")
+            raise BundleError(f"{folder / name}: named in {CARD} but not listed in {SUMS}; build the bundle again")
     model = files[card.model.file]
     _check_ports(card, *model_ports(model))
     cue_names = tuple(cue.name for cue in card.cues)
@@ -83,60 +90,11 @@ def load_bundle(folder: Path) -> Bundle:
         card=card,
         model=model,
         model_sha256=hashlib.sha256(model).hexdigest(),
+        sums_sha256=signed.sums_sha256,
+        signer=signed.signer,
         golden_image=_golden_image(card.golden.image, files[card.golden.image]),
         golden=_golden_detections(card.golden.detections, files[card.golden.detections], cue_names),
     )
-
-
-def _read_files(folder: Path) -> dict[str, bytes]:
-    """Every listed file's bytes, after sizes and hashes were checked."""
-    if not folder.is_dir():
-        raise BundleError(f"{folder} is not a folder: give the folder that holds card.yaml and {SUMS}")
-    present = sorted(path.name for path in folder.iterdir())
-    if len(present) > MAX_FILES:
-        raise BundleError(f"{folder} holds {len(present)} entries, at most {MAX_FILES} are allowed: is it a bundle?")
-    sums = _read_sums(folder)
-    for name in _REQUIRED:
-        if name not in sums:
-            raise BundleError(f"{folder / SUMS} does not list {name}; build the bundle again")
-    unlisted = [name for name in present if name not in sums and name not in _UNSUMMED]
-    if unlisted:
-        raise BundleError(f"{folder / unlisted[0]} is not listed in {SUMS}: take it out or build the bundle again")
-    return {name: _read_hashed(folder / name, expected) for name, expected in sums.items()}
-
-
-def _read_sums(folder: Path) -> dict[str, str]:
-    path = folder / SUMS
-    try:
-        lines = _read_limited(path).decode("utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise BundleError(f"{path} is not text: {error}; build the bundle again") from error
-    sums: dict[str, str] = {}
-    for number, line in enumerate(lines, start=1):
-        match = _SUM_LINE.match(line)
-        if match is None or match["name"] in sums or match["name"] in _UNSUMMED:
-            raise BundleError(f"{path} line {number} is {line[:120]!r}; expected '<sha256>  <plain file name>', once")
-        sums[match["name"]] = match["sha256"]
-    return sums
-
-
-def _read_hashed(path: Path, expected: str) -> bytes:
-    data = _read_limited(path)
-    actual = hashlib.sha256(data).hexdigest()
-    if actual != expected:
-        raise BundleError(
-            f"{path} has SHA-256 {actual}, {SUMS} says {expected}: the file was changed or cut, copy the bundle again"
-        )
-    return data
-
-
-def _read_limited(path: Path) -> bytes:
-    limit = MAX_MODEL_BYTES if path.suffix == ".onnx" else MAX_FILE_BYTES
-    if not path.is_file():
-        raise BundleError(f"{path} is missing: copy the bundle again")
-    if path.stat().st_size > limit:
-        raise BundleError(f"{path} has {path.stat().st_size} bytes, at most {limit} are allowed")
-    return path.read_bytes()
 
 
 def _check_ports(card: ModelCard, inputs: tuple[ModelPort, ...], outputs: tuple[ModelPort, ...]) -> None:

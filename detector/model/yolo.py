@@ -79,9 +79,7 @@ class Detector:
         return fit.to_source(people.xyxy[people.confidence < self._thresholds[self._person]])
 
 
-def open_detector(
-    folder: Path, threads: int = 1, backend: str = "onnxruntime", trust: Trust | None = None
-) -> Detector:
+def open_detector(folder: Path, threads: int = 1, backend: str = "onnxruntime", trust: Trust | None = None) -> Detector:
     """Load the bundle in `folder`, start the backend and see it reproduce the golden detections.
 
     Args:
@@ -91,7 +89,8 @@ def open_detector(
         trust: whose bundles are loaded; `None` takes the shipped list alone.
 
     Raises:
-        BundleError: the bundle is not whole or not signed by somebody trusted, or the backend does not find in the golden picture what it must.
+        BundleError: the bundle is not whole or not signed by somebody trusted, or the backend does not find in the
+            golden picture what it must.
         InputError: `backend` is unknown, not installed or not for this processor, or `threads` is below 1.
     """
     bundle = load_bundle(folder, trust)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,9 @@ import numpy as np
 import pytest
 import yaml
 
+from models.signing import seal_folder
 from tests.detector.model.onnx_bytes import constant_network
+from tests.signing import KEY
 
 # Two anchors: a bicycle of 20x10 px around (48, 32), sure, and a faint person beside it. Columns are anchors.
 RAW = np.array(
@@ -65,7 +66,7 @@ def card(**model: Any) -> dict[str, Any]:
 
 @dataclass
 class BundleFolder:
-    """A bundle on disk that tests change; `seal` writes SHA256SUMS anew."""
+    """A bundle on disk that tests change; `seal` lists and signs it anew."""
 
     dir: Path
 
@@ -82,9 +83,7 @@ class BundleFolder:
         self.seal()
 
     def seal(self) -> None:
-        paths = sorted(p for p in self.dir.iterdir() if not p.name.startswith("SHA256SUMS"))
-        lines = [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}\n" for p in paths]
-        (self.dir / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
+        seal_folder(self.dir, KEY)
 
 
 GOLDEN = {

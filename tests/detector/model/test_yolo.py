@@ -12,6 +12,7 @@ from detector.errors import BundleError, InputError
 from detector.model.yolo import open_detector
 from tests.detector.model.conftest import GOLDEN, NMS_FREE, RAW, BundleFolder, card
 from tests.detector.model.onnx_bytes import constant_network
+from tests.signing import TRUST
 
 ANY = np.full((64, 96, 3), 90, np.uint8)
 
@@ -20,7 +21,7 @@ ANY = np.full((64, 96, 3), 90, np.uint8)
 def test_both_layouts_see_the_same(tiny: BundleFolder, layout: str, answer: np.ndarray) -> None:
     tiny.write("model.onnx", constant_network(answer))
     tiny.write_card(card(output={"name": "output0", "layout": layout}))
-    found = open_detector(tiny.dir).detect(ANY)
+    found = open_detector(tiny.dir, trust=TRUST).detect(ANY)
     assert found.names() == ["bicycle"]
     assert found.xyxy.tolist() == [[38, 27, 58, 37]]
     # The person is under her cue's threshold: no detection, but known to the blur.
@@ -28,13 +29,13 @@ def test_both_layouts_see_the_same(tiny: BundleFolder, layout: str, answer: np.n
 
 
 def test_boxes_come_back_in_the_pictures_own_pixels(tiny: BundleFolder) -> None:
-    found = open_detector(tiny.dir).detect(np.zeros((640, 960, 3), np.uint8))
+    found = open_detector(tiny.dir, trust=TRUST).detect(np.zeros((640, 960, 3), np.uint8))
     assert found.xyxy.tolist() == [[380, 270, 580, 370]]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1)])
 def test_the_smallest_pictures_are_pictures(tiny: BundleFolder, size: tuple[int, int]) -> None:
-    found = open_detector(tiny.dir).detect(np.zeros((*size, 3), np.uint8))
+    found = open_detector(tiny.dir, trust=TRUST).detect(np.zeros((*size, 3), np.uint8))
     assert (found.xyxy[:, [0, 2]] <= size[1]).all()
     assert (found.xyxy[:, [1, 3]] <= size[0]).all()
 
@@ -42,7 +43,7 @@ def test_the_smallest_pictures_are_pictures(tiny: BundleFolder, size: tuple[int,
 def test_nothing_seen_is_no_error(tiny: BundleFolder) -> None:
     tiny.write("model.onnx", constant_network(np.zeros((1, 6, 4), np.float32)))
     tiny.write_golden(xyxy=np.zeros((0, 4), np.float32), confidence=np.zeros(0, np.float32), cue=np.zeros(0, np.int64))
-    assert len(open_detector(tiny.dir).detect(ANY)) == 0
+    assert len(open_detector(tiny.dir, trust=TRUST).detect(ANY)) == 0
 
 
 @pytest.mark.parametrize(
@@ -61,20 +62,20 @@ def test_a_backend_that_sees_otherwise_is_refused(
 ) -> None:
     tiny.write_golden(**{**GOLDEN, **golden})
     with pytest.raises(BundleError, match=message):
-        open_detector(tiny.dir)
+        open_detector(tiny.dir, trust=TRUST)
 
 
 def test_a_backend_that_sees_more_is_refused(tiny: BundleFolder) -> None:
     twice = np.array([[48, 20], [32, 20], [20, 8], [10, 8], [0, 0], [0.8, 0.9]], np.float32)[None]
     tiny.write("model.onnx", constant_network(twice))
     with pytest.raises(BundleError, match="finds 2 boxes, expected 1"):
-        open_detector(tiny.dir)
+        open_detector(tiny.dir, trust=TRUST)
 
 
 def test_a_network_of_nans_is_refused(tiny: BundleFolder) -> None:
     tiny.write("model.onnx", constant_network(np.full((1, 6, 4), np.nan, np.float32)))
     with pytest.raises(BundleError, match="scores that are not numbers"):
-        open_detector(tiny.dir)
+        open_detector(tiny.dir, trust=TRUST)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_a_network_of_nans_is_refused(tiny: BundleFolder) -> None:
 )
 def test_bad_arguments(tiny: BundleFolder, arguments: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        open_detector(tiny.dir, **arguments)
+        open_detector(tiny.dir, trust=TRUST, **arguments)
 
 
 def test_the_shipped_model_sees_the_parked_motorcycle(zoo_street: Path, bikes_clip: Path) -> None:

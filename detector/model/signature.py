@@ -1,0 +1,96 @@
+"""``SHA256SUMS.sig``: who vouches for a bundle's list of hashes, and so for every byte in it.
+
+The signature is over the exact bytes of ``SHA256SUMS``. The file is JSON::
+
+    {"schema": "kerbwatch-signature/1", "algorithm": "ed25519+sha256",
+     "key_id": "<SHA-256 of the raw public key, hex>", "signature": "<base64>"}
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from detector.errors import BundleError
+from detector.model.signers import Signer, Trust
+from detector.signing import ALGORITHMS, ED25519_SHA256, SigningKey
+
+SCHEMA: Final = "kerbwatch-signature/1"
+
+
+class _Signature(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Annotated[Literal["kerbwatch-signature/1"], Field(alias="schema")]
+    algorithm: Annotated[str, Field(min_length=1, max_length=40)]
+    key_id: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    signature: Annotated[str, Field(max_length=1024)]
+
+
+def sign_sums(sums: bytes, key: SigningKey) -> bytes:
+    """The content of ``SHA256SUMS.sig`` for the content of ``SHA256SUMS``."""
+    content = {
+        "schema": SCHEMA,
+        "algorithm": ED25519_SHA256,
+        "key_id": key.key_id,
+        "signature": base64.b64encode(key.sign(sums)).decode("ascii"),
+    }
+    return (json.dumps(content, indent=1) + "\n").encode("ascii")
+
+
+def check_signature(sums: bytes, signature: bytes, trust: Trust, where: Path) -> Signer:
+    """Who signed a list of hashes.
+
+    Args:
+        sums: content of ``SHA256SUMS``.
+        signature: content of ``SHA256SUMS.sig``.
+        where: path of the signature file, for messages.
+
+    Raises:
+        BundleError: names the first of: no signature file, unknown algorithm, signer not trusted, signature cut,
+            signature of other bytes.
+    """
+    mark = _parse(signature, where)
+    algorithm = ALGORITHMS.get(mark.algorithm)
+    if algorithm is None:
+        raise BundleError(
+            f"{where}: algorithm {mark.algorithm!r} is unknown; known: {', '.join(ALGORITHMS)}: "
+            "sign the bundle with one of these, or install a newer Kerbwatch"
+        )
+    signer = trust.find(mark.algorithm, mark.key_id)
+    if signer is None:
+        raise BundleError(
+            f"{where}: signed by key {mark.key_id[:16]}, which is not trusted (trusted: {trust.names()}); if you know "
+            "whose it is, give the public key with --trust KEY.pub or put it into signers/ of the site folder"
+        )
+    try:
+        raw = base64.b64decode(mark.signature, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BundleError(f"{where}: the signature is no base64 ({error}): copy the bundle again") from error
+    if len(raw) != algorithm.signature_bytes:
+        raise BundleError(
+            f"{where}: the signature has {len(raw)} bytes, {mark.algorithm} has {algorithm.signature_bytes}: it was "
+            "cut, copy the bundle again"
+        )
+    if not algorithm.holds(bytes.fromhex(signer.public_key), raw, sums):
+        raise BundleError(
+            f"{where}: not {signer.name}'s signature of this SHA256SUMS: the list was changed after it was signed; "
+            "do not use the bundle, get it again from its maker"
+        )
+    return signer
+
+
+def _parse(data: bytes, where: Path) -> _Signature:
+    try:
+        return _Signature.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "JSON"
+        raise BundleError(
+            f"{where} is cut or no signature file: {field}: {first['msg']}; copy the bundle again"
+        ) from None
