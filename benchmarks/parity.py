@@ -12,50 +12,16 @@ and every confidence agrees within 0.01. The table goes into docs/benchmarks.md.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from benchmarks.paths import BUNDLE, SHARED_DATA
-from detector.boxes import iou_matrix
-from detector.detections import Detections
-from detector.model.yolo import Detector, open_detector
+from detector.model.yolo import open_detector
+from models.parity import Agreement, parity
 
 FOLDERS = ("bikes_nerve", "coco256", "facade_ads")
-IOU_MIN = 0.99
-CONFIDENCE_TOLERANCE = 0.01
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How two sets of detections of one picture agree; `iou_min` is 1 and `confidence_max` 0 without boxes."""
-
-    ours: int
-    theirs: int
-    iou_min: float
-    confidence_max: float
-
-    @property
-    def holds(self) -> bool:
-        """Same count, every pair at IoU >= 0.99 and within 0.01 of confidence."""
-        return self.ours == self.theirs and self.iou_min >= IOU_MIN and self.confidence_max <= CONFIDENCE_TOLERANCE
-
-
-def compare(ours: Detections, theirs: Detections) -> Agreement:
-    """Match boxes one to one within a cue, best overlap first."""
-    iou = iou_matrix(ours.xyxy, theirs.xyxy) * (ours.cue[:, None] == theirs.cue)
-    iou_min, confidence_max = 1.0, 0.0
-    for _ in range(min(iou.shape)):
-        i, j = np.unravel_index(int(iou.argmax()), iou.shape)
-        iou_min = min(iou_min, float(iou[i, j]))
-        confidence_max = max(confidence_max, abs(float(ours.confidence[i] - theirs.confidence[j])))
-        iou[i, :] = iou[:, j] = -1.0
-    return Agreement(len(ours), len(theirs), iou_min, confidence_max)
 
 
 def pick_images(data: Path, per_folder: int) -> list[Path]:
@@ -67,42 +33,9 @@ def pick_images(data: Path, per_folder: int) -> list[Path]:
     return picked
 
 
-def theirs_on(images: Iterable[np.ndarray], detector: Detector) -> Iterable[Detections]:
-    """The trainer library's detections on each picture, above the same thresholds as ours."""
-    os.environ.setdefault("YOLO_AUTOINSTALL", "false")
-    import torch
-    from ultralytics import YOLO
-
-    torch.set_num_threads(1)
-    spec = detector.bundle.card.model
-    thresholds = np.array([cue.min_confidence for cue in detector.bundle.card.cues], np.float32)
-    network = YOLO(str(detector.bundle.dir / spec.file), task="detect")
-    for image in images:
-        (result,) = network.predict(
-            image,
-            imgsz=(spec.input.height_px, spec.input.width_px),
-            conf=float(thresholds.min()),
-            iou=spec.nms_iou,
-            max_det=spec.max_detections,
-            device="cpu",
-            verbose=False,
-        )
-        boxes = result.boxes
-        found = Detections(
-            boxes.xyxy.numpy().astype(np.float32),
-            boxes.conf.numpy().astype(np.float32),
-            boxes.cls.numpy().astype(np.int64),
-            detector.cue_names,
-        )
-        yield found.select(found.confidence >= thresholds[found.cue])
-
-
 def run(bundle: Path, paths: list[Path]) -> list[Agreement]:
     """Both detectors on every picture."""
-    detector = open_detector(bundle)
-    images = [cv2.imread(str(path), cv2.IMREAD_COLOR) for path in paths]
-    pairs = zip(images, theirs_on(images, detector), strict=True)
-    return [compare(detector.detect(image), theirs) for image, theirs in pairs]
+    return list(parity(open_detector(bundle), paths))
 
 
 def main() -> int:

@@ -46,7 +46,7 @@ def test_bf16_is_not_promised_where_the_processor_has_none(network: bytes) -> No
     if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         assert OpenVinoSession(network, precision="bf16").backend == "openvino-bf16"
     else:
-        with pytest.raises(InputError, match="does not compute in bf16.*give openvino"):
+        with pytest.raises(InputError, match=r"does not compute in bf16.*give openvino"):
             start_session("openvino-bf16", network, threads=1)
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.parity import compare, pick_images, run
+from benchmarks.parity import pick_images, run
 from detector.detections import Detections
+from models.parity import compare
 
 
 def detections(*rows: tuple[float, ...]) -> Detections:
