@@ -2,13 +2,12 @@
 
 ``model.onnx``, ``card.yaml`` (what it sees, how it is fed, what it was trained on, what it was measured at),
 ``golden.png`` and ``golden.npz`` (a picture and what the model must find in it, so that a device notices a broken
-backend before it patrols), ``README.md`` (the card for people) and ``SHA256SUMS``. Reading and checking a bundle is
-``detector.model``'s work, and the last step here.
+backend before it patrols), ``README.md`` (the card for people), ``SHA256SUMS`` and its signature. Reading and checking
+a bundle is ``detector.model``'s work, and the last step here.
 """
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,12 +21,15 @@ import yaml
 from numpy.typing import NDArray
 
 from detector.frame import Image
+from detector.model.bundle import Bundle
 from detector.model.card import SCHEMA, BothLanguages, CueSpec, parse_card
 from detector.model.yolo import open_detector
+from detector.signing import SigningKey
 from models.errors import DatasetError
 from models.pseudo_labels import load_network
 from models.readme import readme
 from models.recipe import CardTexts, ExportSpec
+from models.signing import seal_folder, trust_of_key
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Card:
     texts: CardTexts
     training: Mapping[str, Any]
     metrics: Sequence[Mapping[str, Any]] = ()
+    pictures: Sequence[str] = ()
+    """Files in the bundle's folder that show curves and failures."""
 
 
 def write_bundle(
@@ -53,12 +57,16 @@ def write_bundle(
     card: Card,
     spec: ExportSpec,
     golden: Image,
+    key: SigningKey,
     layout: Literal["raw", "nms_free"] = "raw",
-) -> None:
-    """Fill ``folder`` with a bundle, replacing an older one in it.
+) -> Bundle:
+    """Fill ``folder`` with a bundle, replacing an older one in it, and sign it with ``key``.
 
     The golden output is the trainer library's own answer on the ONNX file: a device that reproduces it reproduces
     what the trainer meant. The finished bundle is opened and has to pass that test here too.
+
+    Returns:
+        The bundle as a device that trusts ``key`` reads it.
 
     Raises:
         BundleError: the written bundle does not pass the device's own checks.
@@ -69,8 +77,8 @@ def write_bundle(
     cv2.imwrite(str(folder / "golden.png"), golden)
     xyxy, confidence, cue = _golden(folder / "model.onnx", folder / "golden.png", card.cues, spec)
     np.savez(folder / "golden.npz", xyxy=xyxy, confidence=confidence, cue=cue)
-    write_card(folder, card, spec, layout)
-    open_detector(folder)
+    write_card(folder, card, spec, layout, key=key)
+    return open_detector(folder, trust=trust_of_key(key)).bundle
 
 
 def read_golden(path: Path, blur_px: Sequence[tuple[int, int, int, int]] = ()) -> Image:
@@ -89,8 +97,10 @@ def read_golden(path: Path, blur_px: Sequence[tuple[int, int, int, int]] = ()) -
     return image
 
 
-def write_card(folder: Path, card: Card, spec: ExportSpec, layout: Literal["raw", "nms_free"] = "raw") -> None:
-    """Write ``card.yaml``, ``README.md`` and ``SHA256SUMS`` of a bundle, leaving model and golden files as they are.
+def write_card(
+    folder: Path, card: Card, spec: ExportSpec, layout: Literal["raw", "nms_free"] = "raw", *, key: SigningKey
+) -> None:
+    """Write ``card.yaml`` and ``README.md`` of a bundle, leaving model and golden files as they are, and sign anew.
 
     Raises:
         BundleError: the card breaks its schema.
@@ -100,14 +110,7 @@ def write_card(folder: Path, card: Card, spec: ExportSpec, layout: Literal["raw"
     parse_card(text.encode())
     (folder / "card.yaml").write_text(text, encoding="utf-8")
     (folder / "README.md").write_text(readme(card.name, content), encoding="utf-8")
-    _write_sums(folder)
-
-
-def _write_sums(folder: Path) -> None:
-    """``SHA256SUMS`` over every other file of the folder, one ``<hex>  <name>`` per line."""
-    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("SHA256SUMS"))
-    lines = (f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
-    (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
+    seal_folder(folder, key)
 
 
 def _golden(onnx: Path, image: Path, cues: Sequence[CueSpec], spec: ExportSpec) -> tuple[NDArray[Any], ...]:
@@ -161,6 +164,7 @@ def _card(card: Card, spec: ExportSpec, layout: str) -> dict[str, Any]:
         "metrics": [dict(row) for row in card.metrics],
         "good_for": _both(card.texts.good_for),
         "unmeasured": _both(card.texts.unmeasured),
+        "pictures": list(card.pictures),
     }
 
 

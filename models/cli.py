@@ -1,4 +1,4 @@
-"""``kerbwatch models``: train, bundle, evaluate, verify."""
+"""``kerbwatch models``: train, bundle, evaluate, verify, sign."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from models.commands.key import key
+from models.commands.sign import SignKeyOption, sign, signing_key_of
 from models.errors import RecipeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from detector.signing import SigningKey
     from models.evaluate import CueMetrics
     from models.make import Plan
 
@@ -59,6 +62,7 @@ def train(
     batch: Annotated[int | None, typer.Option(help="Pictures per step.", min=1)] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads.", min=1)] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was killed.")] = False,
+    sign_key: SignKeyOption = None,
 ) -> None:
     """Make a model from a recipe or from confirmed labels: data set, training, bundle. 训练"""
     from models.make import build_dataset
@@ -70,10 +74,11 @@ def train(
     given = {"epochs": epochs, "imgsz_px": imgsz, "batch": batch, "threads": threads}
     settings = plan.training.model_copy(update={name: value for name, value in given.items() if value is not None})
     plan = replace(plan, training=settings)
+    signing_key = signing_key_of(sign_key)  # a bad key shows before hours of training
     with _bar("data set · 数据集") as progress:
         dataset = build_dataset(plan, weights, out, progress)
     run = run_training(dataset, weights=weights, out=out, settings=settings, resume=resume)
-    _bundle(plan, weights, run.best, run.record, out)
+    _bundle(plan, weights, run.best, run.record, out, signing_key)
 
 
 @app.command()
@@ -84,12 +89,14 @@ def bundle(
     data_root: DataRootOption = None,
     data: DataOption = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Another checkpoint than the best of the run.")] = None,
+    sign_key: SignKeyOption = None,
 ) -> None:
     """Write the bundle of a run again, e.g. from an earlier checkpoint or with a changed card. 打包"""
     from models.make import run_of
 
     run = run_of(out)
-    _bundle(_plan(recipe, data_root, data), weights, checkpoint or run.best, run.record, out)
+    plan = _plan(recipe, data_root, data)
+    _bundle(plan, weights, checkpoint or run.best, run.record, out, signing_key_of(sign_key))
 
 
 @app.command()
@@ -101,24 +108,36 @@ def evaluate(
 ) -> None:
     """Measure a bundle on the held-out pictures of a recipe, or on an export that it never saw. 评测"""
     from models.evaluate import evaluate as measure
+    from models.signing import workshop_trust
 
     plan = _plan(recipe, data_root, data)
     held_out = [sample for sample in plan.samples if sample.split != "train"] if recipe else plan.samples
     with _bar("measuring · 评测") as progress:
-        metrics = measure(bundle_dir, [*held_out, *plan.evaluation], on_progress=progress)
+        samples = [*held_out, *plan.evaluation]
+        metrics = measure(bundle_dir, samples, trust=workshop_trust(), on_progress=progress)
     _show(metrics)
 
 
 @app.command()
-def verify(bundle_dir: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle.")]) -> None:
-    """Check a bundle as a device does: hashes, card, network, golden output. Needs no torch. 校验"""
+def verify(
+    bundle_dir: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle.")],
+    trust: Annotated[
+        list[Path] | None, typer.Option(help="Public key file of another signer that you trust; repeat for more.")
+    ] = None,
+) -> None:
+    """Check a bundle as a device does: signature, hashes, card, network, golden output. Needs no torch. 校验"""
+    from detector.model.signers import read_signer, shipped_trust
     from detector.model.yolo import open_detector
 
-    detector = open_detector(bundle_dir)
-    card = detector.bundle.card
-    Console().print(
-        f"{card.name} {card.version}: ok, {len(card.cues)} cues, {len(detector.bundle.golden)} golden boxes"
-    )
+    detector = open_detector(bundle_dir, trust=shipped_trust().also(map(read_signer, trust or ())))
+    card, signer = detector.bundle.card, detector.bundle.signer
+    counts = f"{len(card.cues)} cues, {len(detector.bundle.golden)} golden boxes"
+    typer.echo(f"{card.name} {card.version}: ok, {counts}")
+    typer.echo(f"签名者 · signed by {signer.name} (key {signer.key_id[:16]})")
+
+
+app.command()(key)
+app.command()(sign)
 
 
 def _plan(recipe: Path | None, data_root: Path | None, data: Path | None) -> Plan:
@@ -132,7 +151,7 @@ def _plan(recipe: Path | None, data_root: Path | None, data: Path | None) -> Pla
     raise RecipeError("give either --recipe FILE with --data-root DIR, or --data DIR")
 
 
-def _bundle(plan: Plan, weights: Path, checkpoint: Path, record: Path, out: Path) -> None:
+def _bundle(plan: Plan, weights: Path, checkpoint: Path, record: Path, out: Path, signing_key: SigningKey) -> None:
     from models.dataset import read_back
     from models.make import make_bundle
 
@@ -144,6 +163,7 @@ def _bundle(plan: Plan, weights: Path, checkpoint: Path, record: Path, out: Path
             checkpoint=checkpoint,
             record=record,
             folder=out / "bundle",
+            key=signing_key,
             on_progress=progress,
         )
     _show(metrics)

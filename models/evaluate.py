@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from detector.boxes import iou_matrix
 from detector.model.bundle import Bundle, load_bundle
 from detector.model.session import OnnxSession
+from detector.model.signers import Trust
 from detector.model.yolo import Detector
 from models.dataset import Sample
 from models.errors import DatasetError
@@ -62,6 +63,7 @@ def evaluate(
     samples: Sequence[Sample],
     *,
     threads: int = 1,
+    trust: Trust | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[CueMetrics]:
     """Measure every cue on every (source, split) where people labelled it.
@@ -72,6 +74,7 @@ def evaluate(
         bundle_dir: The bundle.
         samples: Pictures with labels.
         threads: The network's CPU budget.
+        trust: Whose bundles are loaded; None takes the shipped list alone.
         on_progress: Called with (pictures done, pictures in all).
 
     Raises:
@@ -80,7 +83,7 @@ def evaluate(
         TrainExtraMissing: torch or ultralytics is not installed.
     """
     ultralytics()
-    bundle = load_bundle(bundle_dir)
+    bundle = load_bundle(bundle_dir, trust)
     thresholds = {cue.name: cue.min_confidence for cue in bundle.card.cues}
     detector = Detector(_without_thresholds(bundle), OnnxSession(bundle.model, threads=threads))
     found: dict[tuple[str, str, str], list[tuple[Sample, _Found]]] = {}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from detector.model.card import BothLanguages, CueSpec
+from detector.signing import SigningKey
 from models.bundle import Card, read_golden, write_bundle, write_card
 from models.dataset import (
     BuiltDataset,
@@ -27,6 +28,7 @@ from models.errors import CheckpointError, DatasetError
 from models.evaluate import CueMetrics, evaluate
 from models.export import export_joined
 from models.recipe import CardTexts, ExportSpec, Recipe, SourceSpec, TeacherSpec, TrainSettings
+from models.signing import trust_of_key
 from models.slots import KEPT_CUES, taught_cues
 from models.train import TrainedRun
 
@@ -151,6 +153,7 @@ def make_bundle(
     checkpoint: Path,
     record: Path | None,
     folder: Path,
+    key: SigningKey,
     on_progress: Progress,
 ) -> list[CueMetrics]:
     """Export, write and measure the bundle; returns what was measured.
@@ -162,6 +165,7 @@ def make_bundle(
         checkpoint: The trained branch.
         record: The run record, if the run was finished.
         folder: Where the bundle goes.
+        key: Signs the bundle.
         on_progress: Called with (pictures measured, pictures in all).
 
     Raises:
@@ -177,10 +181,11 @@ def make_bundle(
     export_joined(weights, kept, checkpoint, learnt, onnx, plan.export)
     card = Card(plan.name, plan.version, plan.licence, plan.cues, plan.texts, _training(plan, dataset, record))
     golden = read_golden(plan.golden_image, plan.golden_blur_px)
-    write_bundle(folder, onnx=onnx, card=card, spec=plan.export, golden=golden)
+    write_bundle(folder, onnx=onnx, card=card, spec=plan.export, golden=golden, key=key)
     held_out = [sample for sample in dataset.samples if sample.split != "train"]
-    metrics = evaluate(folder, [*held_out, *plan.evaluation], on_progress=on_progress)
-    write_card(folder, replace(card, metrics=_metric_rows(metrics, plan)), plan.export)
+    samples = [*held_out, *plan.evaluation]
+    metrics = evaluate(folder, samples, trust=trust_of_key(key), on_progress=on_progress)
+    write_card(folder, replace(card, metrics=_metric_rows(metrics, plan)), plan.export, key=key)
     return metrics
 
 

@@ -9,4 +9,3 @@ from detector.signing import SigningKey
 
 KEY: Final = SigningKey.generate()
 TRUST: Final = Trust((Signer.of(KEY, "throw-away"),))
-

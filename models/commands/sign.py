@@ -1,11 +1,21 @@
-"""``kerbwatch models sign``: vouch for a finished bundle."""
+"""``kerbwatch models sign``, and which key the other commands sign with."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from detector.signing import SigningKey
+
+SignKeyOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--sign-key", help="Private key that signs the bundle; default: your own, made on first use. 签名私钥"
+    ),
+]
 
 
 def sign(
@@ -18,3 +28,24 @@ def sign(
     signing_key = read_signing_key(key)
     sign_folder(bundle_dir, signing_key)
     typer.echo(f"已签名 · signed: {bundle_dir}, key {signing_key.key_id[:16]}")
+
+
+def signing_key_of(given: Path | None) -> SigningKey:
+    """The key in the file given, or the user's own; says on which devices the own one works.
+
+    Raises:
+        InputError: the key cannot be used, or the user's own cannot be made.
+    """
+    from models.signing import own_key, own_key_path, public_path, read_signing_key
+
+    if given is not None:
+        return read_signing_key(given)
+    key, made = own_key()
+    path = own_key_path()
+    which = "已生成本人签名密钥 · made your own signing key" if made else "用本人密钥签名 · signing with your own key"
+    typer.echo(
+        f"{which}: {path}\n设备信任方式 · devices load what it signs with `kerbwatch patrol --trust {public_path(path)}`, "
+        "or with that .pub file in signers/ of the site folder",
+        err=True,
+    )
+    return key

@@ -12,6 +12,7 @@ from detector.model.bundle import load_bundle
 from models.bundle import Card, read_golden, write_card
 from models.errors import DatasetError
 from models.recipe import load_recipe
+from tests.signing import KEY, TRUST
 
 SHIPPED = Path(__file__).parents[2] / "datasets" / "recipes" / "street-n.yaml"
 METHOD = {"zh": "方法", "en": "a method"}
@@ -30,8 +31,8 @@ def card() -> Card:
 
 def test_a_written_card_is_read_back(zoo_street: Path, tmp_path: Path, card: Card) -> None:
     folder = shutil.copytree(zoo_street, tmp_path / "bundle")
-    write_card(folder, card, load_recipe(SHIPPED).export)
-    bundle = load_bundle(folder)  # sums, ports and golden files agree with the new card
+    write_card(folder, card, load_recipe(SHIPPED).export, key=KEY)
+    bundle = load_bundle(folder, TRUST)  # signature, sums, ports and golden files agree with the new card
     assert (bundle.card.name, bundle.card.version) == ("test", "1.0.0")
     assert bundle.card.metrics == list(card.metrics)
     assert bundle.model_sha256 == load_bundle(zoo_street).model_sha256
@@ -44,7 +45,7 @@ def test_a_card_that_breaks_its_schema_is_not_written(zoo_street: Path, tmp_path
     folder = shutil.copytree(zoo_street, tmp_path / "bundle")
     spec = load_recipe(SHIPPED).export
     with pytest.raises(BundleError, match=r"model\.nms_iou"):
-        write_card(folder, card, spec.model_copy(update={"nms_iou": 1.5}))
+        write_card(folder, card, spec.model_copy(update={"nms_iou": 1.5}), key=KEY)
     load_bundle(folder)  # the old one still stands
 
 

@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.model.yolo import open_detector
+from detector.model.signers import Trust, read_signer
+from detector.model.yolo import Detector, open_detector
 from models.errors import CheckpointError
+from models.signing import make_key, public_path
 from tests.models.networks import random_start_weights, write_export
 
 # The trainer's own libraries warn of their futures; that is theirs to mend.
@@ -36,8 +38,20 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _command(export: Path, weights: Path, out: Path, *more: str) -> list[str]:
     start = [sys.executable, "-m", "kerbwatch", "models", "train"]
-    given = ["--data", str(export), "--weights", str(weights), "--out", str(out)]
+    given = ["--data", str(export), "--weights", str(weights), "--out", str(out), "--sign-key", str(_key_file(out))]
     return [*start, *given, "--imgsz", "64", "--batch", "2", "--threads", "1", *more]
+
+
+def _key_file(out: Path) -> Path:
+    """The key that signs the bundle in ``out``; it lies beside that folder."""
+    path = out.with_name(f"{out.name}.key")
+    if not path.exists():
+        make_key(path, "a-workshop")
+    return path
+
+
+def _opened(out: Path) -> Detector:
+    return open_detector(out / "bundle", trust=Trust((read_signer(public_path(_key_file(out))),)))
 
 
 def _environment() -> dict[str, str]:
@@ -48,7 +62,7 @@ def test_export_to_bundle_in_one_epoch(export: Path, weights: Path, tmp_path: Pa
     command = _command(export, weights, tmp_path, "--epochs", "1")
     done = subprocess.run(command, env=_environment(), capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    detector = open_detector(tmp_path / "bundle")
+    detector = _opened(tmp_path)
     assert detector.cue_names[0] == "person"
     assert detector.cue_names[-1] == "signboard"
     card = detector.bundle.card
@@ -80,7 +94,7 @@ def test_a_killed_run_goes_on_where_it_was(export: Path, weights: Path, tmp_path
     assert epochs.count(1) == 1, "the first epoch was whole before the kill"
     record = json.loads((tmp_path / "run" / "run_record.json").read_text(encoding="utf-8"))
     assert [start["after_epoch"] for start in record["starts"]] in ([None, 1], [None, 2], [None, 3], [None, 4])
-    open_detector(tmp_path / "bundle")
+    _opened(tmp_path)
 
 
 def test_pruning_leaves_the_kept_outputs_alone(weights: Path) -> None:

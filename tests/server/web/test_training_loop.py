@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from detector.model.signers import Trust, read_signer
 from detector.model.yolo import open_detector
 from tests.conftest import ROOT
 from tests.models.networks import random_start_weights
@@ -37,5 +38,8 @@ def test_one_epoch_on_what_was_clicked_makes_a_bundle(
     start_weights = random_start_weights(tmp_path / "start.pt")
     _kerbwatch("label", "export", "--data", str(server.data), "--out", str(labels))
     train = ["models", "train", "--data", str(labels), "--weights", str(start_weights), "--out", str(out)]
-    _kerbwatch(*train, "--epochs", "1", "--imgsz", "96", "--batch", "2", "--threads", "1")
-    assert "bicycle" in open_detector(out / "bundle").bundle.cue_names
+    key = tmp_path / "city.key"
+    _kerbwatch("models", "key", "--out", str(key))
+    _kerbwatch(*train, "--sign-key", str(key), "--epochs", "1", "--imgsz", "96", "--batch", "2", "--threads", "1")
+    trust = Trust((read_signer(tmp_path / "city.key.pub"),))
+    assert "bicycle" in open_detector(out / "bundle", trust=trust).bundle.cue_names
