@@ -1,0 +1,1 @@
+"""What datasets/ says must fit what the program knows."""
