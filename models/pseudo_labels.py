@@ -8,30 +8,15 @@ car must not be learnt as background. These boxes are *not* ground truth, and ev
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from models.errors import CheckpointError
+from models.label_box import LabelBox
 from models.recipe import TeacherSpec
 from models.trainer_env import ultralytics
 
-
-@dataclass(frozen=True)
-class LabelBox:
-    """One labelled thing.
-
-    ``cx, cy, w, h`` are fractions of the picture (YOLO order); ``origin`` is ``hand`` or ``teacher``; ``confidence`` is
-    the teacher's, 1.0 for a hand label.
-    """
-
-    cue: str
-    cx: float
-    cy: float
-    w: float
-    h: float
-    origin: str
-    confidence: float = 1.0
+__all__ = ["LabelBox", "load_network", "teacher_boxes"]
 
 
 def teacher_boxes(
@@ -65,7 +50,8 @@ def teacher_boxes(
         rows = result.boxes.cls.int().tolist()
         found = zip(rows, result.boxes.xywhn.tolist(), result.boxes.conf.tolist(), strict=True)
         boxes = [
-            LabelBox(cue_by_row[row], cx, cy, w, h, "teacher", confidence) for row, (cx, cy, w, h), confidence in found
+            LabelBox(cue_by_row[row], *(round(part, 6) for part in xywh), origin="teacher", confidence=round(score, 4))
+            for row, xywh, score in found
         ]
         yield image, tuple(boxes)
 

@@ -6,11 +6,12 @@ record only has to name the recipe's hash, the commit and the machine.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Literal
+import re
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from detector.model.card import BothLanguages, CueSpec
 from models.errors import RecipeError
@@ -38,8 +39,28 @@ class SplitSpec(_Strict):
     """Places named instead of dealt out: where there are few, chance would choose."""
 
 
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+    return text
+
+
+def _below(text: str) -> str:
+    path = PurePosixPath(text)
+    if not text or path.is_absolute() or ".." in path.parts or "\\" in text:
+        raise ValueError("must be a path below the folder it is in, with forward slashes")
+    return text
+
+
+Pattern = Annotated[str, AfterValidator(_pattern)]
+PathBelow = Annotated[str, AfterValidator(_below)]
+LabelFormat = Literal["yolo", "voc", "coco", "cvat", "labelme", "export"]
+
+
 class SourceSpec(_Strict):
-    """One folder of pictures with YOLO labels (``images/``, ``labels/``)."""
+    """One folder of pictures (``images/``) with their labels."""
 
     name: str
     origin: str
@@ -47,18 +68,43 @@ class SourceSpec(_Strict):
     attribution: str
     scenes: tuple[str, ...] = ("*",)
     """Patterns of the scenes that are used (``fnmatch``)."""
-    labels: dict[int, str] = {}
-    """Cue by class id of the source. Classes not named here are not used."""
+    format: LabelFormat = "yolo"
+    """How the labels are written; ``export`` is what ``kerbwatch label export`` wrote, with its own split."""
+    annotations: PathBelow | None = None
+    """Where the labels lie in the source's folder: ``labels`` for YOLO and LabelMe, ``annotations`` for VOC,
+    ``annotations.json`` for COCO and ``annotations.xml`` for CVAT unless given."""
+    labels: dict[int | str, str] = {}
+    """Cue by class id or by class name of the source. Classes not named here are not used."""
+    classes: tuple[str, ...] = ()
+    """All classes of the source, in id order, where its files do not list them: any other is then reported."""
+    empty_means_none: bool = False
+    """A YOLO file of 0 bytes is the source's way to say "looked, nothing there" and is not reported."""
+    exif_labels: Literal["shown", "stored"] = "shown"
+    """Whether labels without a size of their own are for the picture as people see it, or for the file before EXIF
+    turns it. Labelling tools show the turned picture; scripts that ignore EXIF do not."""
     empty_of: tuple[str, ...] = ()
     """Cues that somebody looked for in these scenes and found none of: the pictures are hard negatives for them.
 
     A cue that is in neither ``labels`` nor ``empty_of`` was not reviewed: its absence from the labels says nothing."""
     note: BothLanguages | None = None
     """What a reader of the metrics must know about this source."""
+    seen_by_start_weights: bool = False
+    """The start weights were trained on these very pictures: no measurement of the cues that they give."""
     one_place: bool = False
     """True when all pictures show one road: they then stay together on the train side."""
-    place_pattern: str | None = None
+    place_pattern: Pattern | None = None
     """Regular expression whose first group is the place in the name of a scene; without it each scene is a place."""
+    time_pattern: Pattern | None = None
+    """Regular expression whose first group is the time in the name of a scene, written as ``time_format``."""
+    time_format: str = "%Y%m%d%H%M%S"
+    keep_together_s: float | None = Field(default=None, gt=0.0)
+    """Pictures taken less than this apart, one after the other, are one place. Longer makes fewer and larger places."""
+    chip_pattern: Pattern | None = None
+    """Regular expression with the groups ``row`` and ``column``: where in its mosaic a chip was cut."""
+    chip_size_m: float | None = Field(default=None, gt=0.0)
+    """Side of a chip on the ground, where it is known."""
+    corrections: tuple[PathBelow, ...] = ()
+    """Sets of hand corrections below ``datasets/corrections`` (beside the recipe's folder), applied in this order."""
     split: SplitSpec = SplitSpec()
 
 
@@ -121,6 +167,9 @@ class Recipe(_Strict):
     auxiliary: tuple[str, ...] = ()
     """Labels that are learnt beside the cues and cut away before the export: what a sign board is *not*."""
     sources: tuple[SourceSpec, ...]
+    near_duplicate_bits: int = Field(default=8, ge=0, le=31)
+    """Pictures whose 64-bit looks differ in at most so many bits are the same picture, and stay on one side. Unrelated
+    pictures of the sources here differ in 12 and more, copies made smaller or noisier in 0 to 6."""
     evaluation_sources: tuple[SourceSpec, ...] = ()
     """Looked at only to measure: nothing of them is learnt, and they need no licence to ship."""
     golden_image: str
@@ -131,6 +180,12 @@ class Recipe(_Strict):
     teacher: TeacherSpec = TeacherSpec()
     training: TrainSettings = TrainSettings()
     export: ExportSpec = ExportSpec()
+    _folder: Path | None = PrivateAttr(default=None)
+
+    @property
+    def corrections_root(self) -> Path | None:
+        """Where its sets of hand corrections lie: ``../corrections`` seen from the recipe's file."""
+        return self._folder.parent / "corrections" if self._folder else None
 
     @property
     def kept(self) -> tuple[CueSpec, ...]:
@@ -160,6 +215,7 @@ def load_recipe(path: Path) -> Recipe:
         field = ".".join(str(part) for part in first["loc"]) or "(whole file)"
         raise RecipeError(f"recipe {path}, field {field}: {first['msg']} (got {first['input']!r})") from error
     _check(recipe, path)
+    recipe._folder = path.resolve().parent
     return recipe
 
 
@@ -169,6 +225,8 @@ def _check(recipe: Recipe, path: Path) -> None:
         raise RecipeError(f"recipe {path}: list the kept cues first, then the trained ones: outputs follow that order")
     if not learnt:
         raise RecipeError(f"recipe {path}: no cue is trained, so there is nothing to train")
+    for source in [*recipe.sources, *recipe.evaluation_sources]:
+        _check_source(source, path)
     for source in recipe.sources:
         for cue in [*source.labels.values(), *source.empty_of]:
             if cue not in [*learnt, *recipe.auxiliary]:
@@ -176,3 +234,19 @@ def _check(recipe: Recipe, path: Path) -> None:
                     f"recipe {path}: source {source.name!r} labels {cue!r}, which is not among the trained cues "
                     f"{', '.join([*learnt, *recipe.auxiliary])}"
                 )
+
+
+def _check_source(source: SourceSpec, path: Path) -> None:
+    if source.keep_together_s is not None and source.time_pattern is None:
+        raise RecipeError(
+            f"recipe {path}: source {source.name!r} has keep_together_s but no time_pattern to read times"
+        )
+    if source.chip_pattern is not None and not {"row", "column"} <= set(re.compile(source.chip_pattern).groupindex):
+        raise RecipeError(f"recipe {path}: chip_pattern of {source.name!r} needs the groups (?P<row>) and (?P<column>)")
+    numbers = [key for key in source.labels if isinstance(key, int)]
+    if numbers and source.format in {"voc", "cvat", "labelme"}:
+        raise RecipeError(
+            f"recipe {path}: source {source.name!r} maps class {numbers[0]}, but {source.format} knows names only"
+        )
+    if source.format == "export" and source.split != SplitSpec():
+        raise RecipeError(f"recipe {path}: source {source.name!r} is an export and brings its own split: leave it out")

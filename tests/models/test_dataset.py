@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from pathlib import Path
 
@@ -87,31 +86,10 @@ def test_too_few_places() -> None:
         split_places(["a", "b"], val=1, test=1, seed="s")
 
 
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("3 0.5 0.5 0.1", "expected 'class cx cy w h'"),
-        ("sign 0.5 0.5 0.1 0.1", "expected 'class cx cy w h'"),
-        ("3 0.5 0.5 0.1 1.2", "leaves the picture"),
-        ("3 nan 0.5 0.1 0.1", "leaves the picture"),
-        ("3 0.5 0.5 0 0.1", "leaves the picture"),  # a box without width
-    ],
-)
-def test_bad_labels(recipe: Recipe, root: Path, line: str, message: str) -> None:
-    next((root / "facade_ads" / "labels").iterdir()).write_text(line + "\n", encoding="ascii")
-    with pytest.raises(DatasetError, match=message):
-        samples_of_recipe(recipe, root)
-
-
 def test_missing_pictures_and_index(recipe: Recipe, root: Path) -> None:
     strict = recipe.model_copy(update={"sources": (recipe.sources[0].model_copy(update={"scenes": ("none*",)}),)})
     with pytest.raises(DatasetError, match=r"belongs to the scenes none\*"):
         samples_of_recipe(strict, root)
-    with (root / "index.csv").open(encoding="utf-8") as file:
-        rows = list(csv.reader(file))
-    (root / "index.csv").write_text("\n".join(",".join(row) for row in rows[:3]), encoding="utf-8")
-    with pytest.raises(DatasetError, match="names no scene for facade_ads/"):
-        samples_of_recipe(recipe, root)
     (root / "index.csv").unlink()
     with pytest.raises(DatasetError, match=r"cannot read .*index\.csv"):
         samples_of_recipe(recipe, root)
