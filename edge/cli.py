@@ -76,6 +76,10 @@ def patrol(
     face_model: Annotated[
         Path | None, typer.Option(help="YuNet face model; default: heads of people. 人脸模型")
     ] = None,
+    trust: Annotated[
+        list[Path] | None,
+        typer.Option(help="Public key file of one more signer of model bundles; repeat for more. 信任的模型签名公钥"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Run a patrol over video or pictures: sealed reports out. 巡查
@@ -101,6 +105,7 @@ def patrol(
         observed_by=observed_by.value if observed_by else None,
         threads=threads,
         face_model=face_model,
+        trust=tuple(trust or ()),
     )
     state_dir = state or Path(platformdirs.user_state_dir("kerbwatch"))
     key = open_key(state_dir)

@@ -34,6 +34,7 @@ class PatrolConfig:
         observed_by: overrides what the camera says of itself (a vehicle that stops and stares counts as fixed).
         threads: the network's CPU budget. With 1 a patrol run again gives the same bits.
         face_model: YuNet's ONNX file; `None` blurs the heads of person boxes.
+        trust: public key files of signers whose bundles run here, beside those that Kerbwatch and the site trust.
     """
 
     sources: tuple[str, ...]
@@ -48,6 +49,7 @@ class PatrolConfig:
     observed_by: ObservedBy | None = None
     threads: int = 1
     face_model: Path | None = None
+    trust: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.sources:

@@ -11,7 +11,7 @@ from detector.detections import Detections
 from detector.errors import InputError
 from detector.evidence.privacy import blur_people
 from detector.geo.camera import Camera, ObservedBy, VehicleCamera
-from detector.model.bundle import SUMS
+from detector.model.signers import Trust, read_signer, shipped_trust, site_signers
 from detector.model.yolo import Detector, open_detector
 from detector.report import Versions
 from detector.site.load import load_site
@@ -20,7 +20,6 @@ from edge.assemble import software_version
 from edge.config import Inputs, PatrolConfig, patrol_id
 from edge.gnss import FixTrack, check_overlap, read_nmea
 from edge.sources import Source, Window, looked_at, open_source
-from edge.sources.source import file_sha256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +60,7 @@ def make_plan(config: PatrolConfig, device_id: str) -> Plan:
     camera = _camera(site, config)
     sources = _sources(config)
     track, warnings = _gnss(config, camera, sources)
-    detector = open_detector(config.model, threads=config.threads)
+    detector = open_detector(config.model, threads=config.threads, trust=_trust(config))
     # Whether people can be blurred at all must show now, not at the first report.
     blur_people(np.zeros((64, 64, 3), np.uint8), Detections.empty(detector.cue_names), config.face_model)
     observed_by = config.observed_by or camera.observed_by
@@ -71,7 +70,7 @@ def make_plan(config: PatrolConfig, device_id: str) -> Plan:
         gnss_sha256=track.sha256 if track else "",
         site_sha256=site.sha256,
         # The card's thresholds decide too, so the whole bundle counts.
-        model_sha256=file_sha256(detector.bundle.dir / SUMS),
+        model_sha256=detector.bundle.sums_sha256,
         camera_id=camera.camera_id,
         observed_by=observed_by,
     )
@@ -108,6 +107,10 @@ def _camera(site: Site, config: PatrolConfig) -> Camera:
     if config.gnss is not None and not isinstance(camera, VehicleCamera):
         raise InputError(f"camera {camera.camera_id} stands still: --gnss is for a camera on a vehicle; leave it out")
     return camera
+
+
+def _trust(config: PatrolConfig) -> Trust:
+    return shipped_trust().also(site_signers(config.site)).also(map(read_signer, config.trust))
 
 
 def _sources(config: PatrolConfig) -> tuple[Source, ...]:

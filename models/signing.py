@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import platformdirs
+from pydantic import ValidationError
 
 from detector.errors import InputError
 from detector.key_file import create_private, key_text, read_key
@@ -29,14 +30,17 @@ def make_key(path: Path, name: str) -> Signer:
     """Make a key pair: ``path`` for its owner alone (mode 0600), and ``path.pub`` for everybody.
 
     Raises:
-        InputError: one of the two files is there already, or cannot be written.
+        InputError: one of the two files is there already, or cannot be written; the name cannot be used.
     """
     public = public_path(path)
     for taken in (path, public):
         if os.path.lexists(taken):
             raise InputError(f"{taken} is there already, and a lost key cannot be made again: name another file")
     key = SigningKey.generate()
-    signer = Signer.of(key, name)
+    try:
+        signer = Signer.of(key, name)
+    except ValidationError:
+        raise InputError(f"name {name!r} of a signer: give letters, digits and . _ - only, at most 100") from None
     if not create_private(path, key_text(key, _OWNER)):
         raise InputError(f"{path} is there already: name another file")
     public.write_text(signer.to_text(), encoding="utf-8")

@@ -39,7 +39,7 @@ class Signer(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+    name: Annotated[str, Field(pattern=r"^\w[\w.-]{0,99}$")]
     algorithm: str
     public_key: Annotated[str, Field(pattern=r"^[0-9a-f]+$", max_length=1024)]
     valid_from: date | None = None

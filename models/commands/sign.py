@@ -44,7 +44,7 @@ def signing_key_of(given: Path | None) -> SigningKey:
     path = own_key_path()
     which = "已生成本人签名密钥 · made your own signing key" if made else "用本人密钥签名 · signing with your own key"
     typer.echo(
-        f"{which}: {path}\n设备信任方式 · devices load what it signs with `kerbwatch patrol --trust {public_path(path)}`, "
+        f"{which}: {path}\ndevices load what it signs · 设备信任方式: kerbwatch patrol --trust {public_path(path)}, "
         "or with that .pub file in signers/ of the site folder",
         err=True,
     )

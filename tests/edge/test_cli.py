@@ -103,6 +103,7 @@ def test_a_damaged_source_ends_with_code_3(bundle: Path, tmp_path: Path, capsys:
         (lambda a: [v.replace("23:30:00Z", "23:30:00") for v in a], "'2026-05-16T23:30:00' has no zone"),
         (lambda a: [v.replace("street.mp4", "lost.mp4") for v in a], "no such file or folder"),
         (lambda a: [*a, "--gnss", "lost.nmea"], "camera cam stands still"),
+        (lambda a: [*a, "--trust", "lost.pub"], "cannot read the public key lost.pub"),
         (lambda a: [*a, "--source", "rtsp://me:secret@cam"], "1 --start-utc for 2 sources"),
     ],
 )

@@ -93,13 +93,18 @@ GOLDEN = {
 }
 
 
-@pytest.fixture
-def tiny(tmp_path: Path) -> BundleFolder:
+def tiny_bundle(path: Path) -> BundleFolder:
     """A bundle whose network sees one bicycle in everything; its golden picture has the network's own size."""
-    folder = BundleFolder(tmp_path / "tiny")
+    folder = BundleFolder(path)
     folder.dir.mkdir()
     (folder.dir / "model.onnx").write_bytes(constant_network(RAW))
     cv2.imwrite(str(folder.dir / "golden.png"), np.full((64, 96, 3), 90, np.uint8))
     np.savez(folder.dir / "golden.npz", **GOLDEN)
     folder.write_card(card())
     return folder
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> BundleFolder:
+    """A signed bundle in a folder of its own; see `tiny_bundle`."""
+    return tiny_bundle(tmp_path / "tiny")
