@@ -67,7 +67,14 @@ class CueSpec(_Card):
 
     name: Annotated[str, Field(pattern=CUE_PATTERN)]
     min_confidence: _Unit
+    """The cue is reported from this confidence on. With `threshold: chosen` a recipe's value is only the fallback."""
     origin: Literal["trained", "kept"]
+    threshold: Literal["chosen", "fixed"] = "fixed"
+    """``chosen`` by rule on validation places (`models.measure.threshold`), or ``fixed`` by hand."""
+    training_boxes: Annotated[int, Field(ge=0)] | None = None
+    """Hand-labelled boxes that a trained cue learnt from; fewer than 200 make a trial, not a product."""
+    measured: bool | None = None
+    """Whether there are figures from test places of a source that no training saw; None in cards that do not tell."""
 
 
 class GoldenSpec(_Card):
@@ -95,6 +102,8 @@ class ModelCard(_Card):
     metrics: Any
     good_for: Any
     unmeasured: Any
+    pictures: tuple[_FileName, ...] = ()
+    """Curves and failures, for people."""
 
     @model_validator(mode="after")
     def _cue_names_differ(self) -> ModelCard:
