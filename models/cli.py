@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
+from models.commands.evaluate import evaluate, metrics_table
 from models.commands.key import key
+from models.commands.parity import parity
+from models.commands.progress import progress_bar
 from models.commands.sign import SignKeyOption, sign, signing_key_of
 from models.errors import RecipeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from detector.signing import SigningKey
-    from models.evaluate import CueMetrics
     from models.make import Plan
+    from models.measure.rows import CueMetrics
 
 app = typer.Typer(help="Train, measure, export and verify model bundles. 模型", no_args_is_help=True)
 
@@ -75,10 +73,10 @@ def train(
     settings = plan.training.model_copy(update={name: value for name, value in given.items() if value is not None})
     plan = replace(plan, training=settings)
     signing_key = signing_key_of(sign_key)  # a bad key shows before hours of training
-    with _bar("data set · 数据集") as progress:
+    with progress_bar("data set · 数据集") as progress:
         dataset = build_dataset(plan, weights, out, progress)
     run = run_training(dataset, weights=weights, out=out, settings=settings, resume=resume)
-    _bundle(plan, weights, run.best, run.record, out, signing_key)
+    _bundle(plan, weights, run.best, run.record, out, out / "bundle", signing_key)
 
 
 @app.command()
@@ -89,33 +87,19 @@ def bundle(
     data_root: DataRootOption = None,
     data: DataOption = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Another checkpoint than the best of the run.")] = None,
+    input_size: Annotated[
+        str | None, typer.Option("--input", metavar="HxW", help="Another input size than the recipe's, e.g. 640x640.")
+    ] = None,
+    to: Annotated[Path | None, typer.Option("--to", help="Folder of the bundle, if not OUT/bundle.")] = None,
     sign_key: SignKeyOption = None,
 ) -> None:
     """Write the bundle of a run again, e.g. from an earlier checkpoint or with a changed card. 打包"""
-    from models.make import run_of
+    from models.make import run_of, with_input
 
     run = run_of(out)
     plan = _plan(recipe, data_root, data)
-    _bundle(plan, weights, checkpoint or run.best, run.record, out, signing_key_of(sign_key))
-
-
-@app.command()
-def evaluate(
-    bundle_dir: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle.")],
-    recipe: RecipeOption = None,
-    data_root: DataRootOption = None,
-    data: DataOption = None,
-) -> None:
-    """Measure a bundle on the held-out pictures of a recipe, or on an export that it never saw. 评测"""
-    from models.evaluate import evaluate as measure
-    from models.signing import workshop_trust
-
-    plan = _plan(recipe, data_root, data)
-    held_out = [sample for sample in plan.samples if sample.split != "train"] if recipe else plan.samples
-    with _bar("measuring · 评测") as progress:
-        samples = [*held_out, *plan.evaluation]
-        metrics = measure(bundle_dir, samples, trust=workshop_trust(), on_progress=progress)
-    _show(metrics)
+    plan = with_input(plan, input_size) if input_size else plan
+    _bundle(plan, weights, checkpoint or run.best, run.record, out, to or out / "bundle", signing_key_of(sign_key))
 
 
 @app.command()
@@ -138,6 +122,8 @@ def verify(
 
 app.command()(key)
 app.command()(sign)
+app.command()(evaluate)
+app.command()(parity)
 
 
 def _plan(recipe: Path | None, data_root: Path | None, data: Path | None) -> Plan:
@@ -151,45 +137,29 @@ def _plan(recipe: Path | None, data_root: Path | None, data: Path | None) -> Pla
     raise RecipeError("give either --recipe FILE with --data-root DIR, or --data DIR")
 
 
-def _bundle(plan: Plan, weights: Path, checkpoint: Path, record: Path, out: Path, signing_key: SigningKey) -> None:
+def _bundle(
+    plan: Plan, weights: Path, checkpoint: Path, record: Path, out: Path, folder: Path, signing_key: SigningKey
+) -> None:
     from models.dataset import read_back
     from models.make import make_bundle
 
-    with _bar("measuring · 评测") as progress:
+    with progress_bar("measuring · 评测") as progress:
         metrics = make_bundle(
             plan,
             read_back(out / "dataset"),
             weights=weights,
             checkpoint=checkpoint,
             record=record,
-            folder=out / "bundle",
+            folder=folder,
             key=signing_key,
             on_progress=progress,
         )
     _show(metrics)
-    Console().print(f"bundle · 模型包: {out / 'bundle'}")
-
-
-@contextmanager
-def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar as a callback (done, in all)."""
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task(title, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+    Console().print(f"bundle · 模型包: {folder}")
 
 
 def _show(metrics: Sequence[CueMetrics]) -> None:
-    if not metrics:
+    if metrics:
+        Console().print(metrics_table(metrics))
+    else:
         Console().print("nothing measured: no labelled picture was held out · 没有留出图像，未测量")
-        return
-    table = Table("cue", "source", "split", "places", "boxes", "AP50", "AP", "P", "R", box=None)
-    for row in metrics:
-        counts = (str(row.places), str(row.boxes))
-        scores = (f"{row.ap50:.3f}", f"{row.ap50_95:.3f}", _number(row.precision), f"{row.recall:.3f}")
-        table.add_row(row.cue, row.source, row.split, *counts, *scores)
-    Console().print(table)
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"

@@ -6,15 +6,17 @@ Everything of one model lies in one folder: ``dataset/``, ``run/`` (checkpoints,
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from detector.evidence.privacy import PERSON
 from detector.model.card import BothLanguages, CueSpec
 from detector.signing import SigningKey
-from models.bundle import Card, read_golden, write_bundle, write_card
+from models.bundle import Card, read_golden, write_bundle
 from models.dataset import (
     BuiltDataset,
     Sample,
@@ -24,16 +26,25 @@ from models.dataset import (
     samples_of_recipe,
     unlabelled,
 )
-from models.errors import CheckpointError, DatasetError
-from models.evaluate import CueMetrics, evaluate
+from models.errors import CheckpointError, DatasetError, RecipeError
 from models.export import export_joined
+from models.measure.average import rank
+from models.measure.baseline import baseline_detector
+from models.measure.detect import Matches, find_matches, measuring_detector
+from models.measure.failures import VEHICLES
+from models.measure.pictures import clear_pictures, draw_pictures
+from models.measure.rows import CueMetrics, measured_rows, row_content, unmeasured
+from models.measure.threshold import choose_threshold
 from models.recipe import CardTexts, ExportSpec, Recipe, SourceSpec, TeacherSpec, TrainSettings
-from models.signing import trust_of_key
 from models.slots import KEPT_CUES, taught_cues
 from models.train import TrainedRun
 
 Progress = Callable[[int, int], None]
 
+_ALONE = BothLanguages(
+    zh="由起始权重出发训练全网，只含本项目训练的目标，不沿用任何目标。",
+    en="The whole network was trained on from the start weights; it gives the learnt cues only and keeps no other.",
+)
 _METHOD = BothLanguages(
     zh="起始权重的主干冻结并共用；新目标在其上训练自己的颈部与检测头，沿用的目标仍由原颈部与检测头给出，逐位不变。",
     en="The start weights' backbone is frozen and shared. The learnt cues have a neck and a head of their own; the "
@@ -60,6 +71,8 @@ class Plan:
     training: TrainSettings
     export: ExportSpec
     texts: CardTexts
+    seen_by_start_weights: tuple[str, ...] = ()
+    """Sources on which the start weights were trained: figures there do not count as measured for the kept cues."""
 
     def of_origin(self, origin: str) -> tuple[str, ...]:
         """Names of the cues that are ``trained`` or ``kept``."""
@@ -88,6 +101,9 @@ def plan_of_recipe(recipe: Recipe, data_root: Path) -> Plan:
         training=recipe.training,
         export=recipe.export,
         texts=recipe.texts,
+        seen_by_start_weights=tuple(
+            source.name for source in recipe.evaluation_sources if source.seen_by_start_weights
+        ),
     )
 
 
@@ -106,7 +122,7 @@ def plan_of_export(folder: Path, *, min_confidence: float = 0.25) -> Plan:
         raise DatasetError(f"{folder} holds no box: confirm some cases before training on them")
     kept = [cue for cue in KEPT_CUES if cue not in learnt]
     cues = [CueSpec(name=name, min_confidence=min_confidence, origin="kept") for name in kept]
-    cues += [CueSpec(name=name, min_confidence=min_confidence, origin="trained") for name in learnt]
+    cues += [CueSpec(name=name, min_confidence=min_confidence, origin="trained", threshold="chosen") for name in learnt]
     source = SourceSpec(
         name=folder.name,
         origin="labels confirmed by reviewers",
@@ -177,16 +193,86 @@ def make_bundle(
     if unknown:
         raise CheckpointError(f"the start weights do not know {unknown[0]!r}: such a cue can be trained, not kept")
     learnt = {cue: dataset.slots[cue] for cue in plan.of_origin("trained")}
+    clear_pictures(folder)
     onnx = folder / "model.onnx"
     export_joined(weights, kept, checkpoint, learnt, onnx, plan.export)
-    card = Card(plan.name, plan.version, plan.licence, plan.cues, plan.texts, _training(plan, dataset, record))
     golden = read_golden(plan.golden_image, plan.golden_blur_px)
+    card = Card(plan.name, plan.version, plan.licence, plan.cues, plan.texts, _training(plan, dataset, record))
+    bundle = write_bundle(folder, onnx=onnx, card=card, spec=plan.export, golden=golden, key=key)
+
+    samples = held_out(dataset.samples, plan.evaluation, plan.of_origin("trained"))
+    start = baseline_detector(bundle, weights, cues=(PERSON, *VEHICLES))
+    matches = find_matches(measuring_detector(bundle), samples, on_progress=on_progress)
+    beside = find_matches(start, samples, on_progress=on_progress) if start else []
+    cues = decide_thresholds(plan.cues, matches)
+    thresholds = {cue.name: cue.min_confidence for cue in cues}
+    metrics = measured_rows(matches, thresholds, beside)
+    pictures = draw_pictures(
+        folder,
+        [each for each in matches if each.cue in learnt],
+        thresholds,
+        may_show={sample.source for sample in dataset.samples}.__contains__,
+        # A model that keeps no street cue looks from the air, where a person is a dozen pixels and nobody can be told.
+        people=start if kept else None,
+        results=_results(checkpoint),
+    )
+    card = replace(
+        card, cues=_marked(cues, dataset, metrics, plan), metrics=_metric_rows(metrics, plan), pictures=pictures
+    )
+    # Once more, since the golden boxes are those above the thresholds.
     write_bundle(folder, onnx=onnx, card=card, spec=plan.export, golden=golden, key=key)
-    held_out = [sample for sample in dataset.samples if sample.split != "train"]
-    samples = [*held_out, *plan.evaluation]
-    metrics = evaluate(folder, samples, trust=trust_of_key(key), on_progress=on_progress)
-    write_card(folder, replace(card, metrics=_metric_rows(metrics, plan)), plan.export, key=key)
     return metrics
+
+
+def held_out(samples: Sequence[Sample], evaluation: Sequence[Sample], learnt: Sequence[str]) -> list[Sample]:
+    """The pictures to measure on: validation and test places, and the evaluation sources.
+
+    In a picture of an evaluation source that is in the data set too, or shows a place the training saw, the learnt
+    cues are not measured (again). The kept cues learnt from none of these pictures.
+
+    Args:
+        samples: All pictures of the data set. evaluation: Those of the evaluation sources.
+        learnt: The cues learnt here.
+    """
+    pictures = {sample.image.name for sample in samples}
+    places = {sample.place for sample in samples if sample.split == "train"}
+    others = [
+        replace(sample, reviewed=sample.reviewed - set(learnt))
+        if sample.image.name in pictures or sample.place in places
+        else sample
+        for sample in evaluation
+    ]
+    return [*(sample for sample in samples if sample.split != "train"), *others]
+
+
+def decide_thresholds(cues: Sequence[CueSpec], matches: Sequence[Matches]) -> tuple[CueSpec, ...]:
+    """The cues with their thresholds: chosen on the validation pictures where a recipe asks for it.
+
+    A cue with too few validation boxes to choose on keeps its value and is marked ``fixed``. Test pictures have no say.
+    """
+    decided: list[CueSpec] = []
+    for cue in cues:
+        if cue.threshold == "chosen":
+            on = [rank(each.pictures) for each in matches if each.cue == cue.name and each.split == "val"]
+            choice = choose_threshold(on)
+            found = {"min_confidence": choice.min_confidence} if choice else {"threshold": "fixed"}
+            decided.append(cue.model_copy(update=found))
+        else:
+            decided.append(cue)
+    return tuple(decided)
+
+
+def with_input(plan: Plan, size: str) -> Plan:
+    """The plan with another input size of the bundle, written as height x width: ``384x640``.
+
+    Raises:
+        RecipeError: it is not written so, or a side is no multiple of 32.
+    """
+    match = re.fullmatch(r"([0-9]{2,4})x([0-9]{2,4})", size)
+    sides = [int(side) for side in match.groups()] if match else []
+    if not sides or any(side % 32 for side in sides):
+        raise RecipeError(f"--input {size!r}: give height x width in px, both multiples of 32, e.g. 384x640")
+    return replace(plan, export=plan.export.model_copy(update={"height_px": sides[0], "width_px": sides[1]}))
 
 
 def run_of(out: Path) -> TrainedRun:
@@ -217,8 +303,9 @@ def _training(plan: Plan, dataset: BuiltDataset, record: Path | None) -> dict[st
     ]  # fmt: skip
     learnt = plan.of_origin("trained")
     boxes = Counter((sample.split, box.cue, box.origin) for sample in dataset.samples for box in sample.boxes)
+    method = _METHOD if plan.of_origin("kept") else _ALONE
     return {
-        "method": {"zh": _METHOD.zh, "en": _METHOD.en},
+        "method": {"zh": method.zh, "en": method.en},
         "start_weights": plan.start_weights,
         "sources": sources,
         "boxes": [
@@ -235,12 +322,43 @@ def _training(plan: Plan, dataset: BuiltDataset, record: Path | None) -> dict[st
     }
 
 
+def _results(checkpoint: Path) -> Path | None:
+    """The trainer's record of the run that a checkpoint is from."""
+    path = checkpoint.parent.parent / "results.csv"
+    return path if path.is_file() else None
+
+
+def _marked(
+    cues: Sequence[CueSpec], dataset: BuiltDataset, metrics: Sequence[CueMetrics], plan: Plan
+) -> tuple[CueSpec, ...]:
+    """The cues with what stands behind each: hand-labelled training boxes, and whether it was measured."""
+    boxes = Counter(
+        box.cue
+        for sample in dataset.samples
+        if sample.split == "train"
+        for box in sample.boxes
+        if box.cue in sample.reviewed
+    )
+    missing = {
+        *unmeasured(plan.of_origin("trained"), metrics),
+        *unmeasured(plan.of_origin("kept"), metrics, plan.seen_by_start_weights),
+    }
+    return tuple(
+        cue.model_copy(
+            update={
+                "training_boxes": boxes[cue.name] if cue.origin == "trained" else None,
+                "measured": cue.name not in missing,
+            }
+        )
+        for cue in cues
+    )
+
+
 def _metric_rows(metrics: Sequence[CueMetrics], plan: Plan) -> list[dict[str, Any]]:
     note = {source.name: source.note for source in plan.sources if source.note}
     rows: list[dict[str, Any]] = []
     for found in metrics:
-        row = asdict(found)
-        row["AP50"], row["AP50-95"] = row.pop("ap50"), row.pop("ap50_95")
+        row = row_content(found)
         if found.source in note:
             row["note"] = {"zh": note[found.source].zh, "en": note[found.source].en}
         rows.append(row)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.evaluate import IOUS, match
+from models.measure.matching import IOUS, match
 
 TENS = [0.0, 0.0, 10.0, 10.0]
 
