@@ -19,6 +19,7 @@ from detector.geo.camera import Camera, VehicleCamera
 from detector.geo.crs import refuse_crs
 from detector.geo.plane import LocalPlane
 from detector.geo.zones import Permit, Zone, ZoneIndex, ZoneKind
+from detector.model.signers import SITE_SIGNERS, site_signers
 from detector.site.cameras import build_camera
 from detector.site.geojson import Bbox, check_point, read_validity, read_zones
 from detector.site.model import Site, SiteProblem
@@ -65,6 +66,7 @@ def _read(folder: Path, problems: Problems) -> Site | None:
     zones += _filed_sign_zones(permits, {zone.zone_id for zone in zones}, problems)
     cameras, names = _read_cameras(folder, head, problems)
     rules = _read_rules(folder, files, problems)
+    _check_signers(folder, problems)
     if head is None:
         return None
     timezone = _timezone(head.timezone, problems)
@@ -113,6 +115,14 @@ def _site_files(folder: Path, problems: Problems) -> list[str]:
                 "zones/*.geojson and rules/*.yaml",
             )
     return used
+
+
+def _check_signers(folder: Path, problems: Problems) -> None:
+    """The keys that may sign models: read by the patrol, but what is wrong with them shows here too."""
+    try:
+        site_signers(folder)
+    except InputError as error:
+        problems.add(SITE_SIGNERS, str(error))
 
 
 def _folder_sha256(folder: Path, files: Iterable[str]) -> str:

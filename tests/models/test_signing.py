@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from detector.model.signers import Trust, read_signer
 from models.cli import app
 from models.commands.sign import signing_key_of
 from models.signing import make_key, own_key, own_key_path, read_signing_key, sign_folder, workshop_trust
+from tests.conftest import ROOT
 from tests.detector.model.conftest import tiny_bundle
 from tests.signing import KEY, TRUST
 
@@ -152,3 +154,14 @@ def test_ones_own_key_where_nothing_can_be_written(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     with pytest.raises(InputError, match=r"cannot make .* for your signing key"):
         own_key()
+
+
+PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/]{32}|Kerbwatch [a-z ]+ [0-9a-f]{64}\n")
+
+
+@pytest.mark.parametrize("room", ["datasets", "detector", "docs", "edge", "models", "server", "tests", "tools"])
+def test_no_private_key_lies_in_the_project(room: str, tmp_path: Path) -> None:
+    make_key(tmp_path / "city.key", "city")
+    assert PRIVATE_KEY.search((tmp_path / "city.key").read_bytes()), "the search would find nothing"
+    paths = [path for path in (ROOT / room).rglob("*") if path.is_file() and path.stat().st_size < 1_000_000]
+    assert [path for path in paths if PRIVATE_KEY.search(path.read_bytes())] == []

@@ -271,6 +271,15 @@ def test_what_is_fine_stays_fine(folder, change):
     assert check_site(folder) == []
 
 
+def test_signers_of_models_are_looked_at(folder: Path) -> None:
+    (folder / "signers").mkdir()
+    assert check_site(folder) == []
+    (folder / "signers" / "city.pub").write_text("name: city\n")
+    (problem,) = check_site(folder)
+    assert problem.file == "signers"
+    assert "city.pub: algorithm: Field required" in problem.message
+
+
 def test_all_problems_are_reported_and_the_first_is_raised(folder):
     edit_json(folder / GROUND, cross)
     edit_json(folder / PERMITTED, properties(0, kind="x"))
