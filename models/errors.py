@@ -5,6 +5,7 @@
     InputError (detector.errors)
     ├── RecipeError             a recipe or a setting says something impossible
     ├── DatasetError            a picture folder or label file cannot be used
+    ├── ScenesError             labelled scenes, or the pictures they were drawn on, cannot be used
     └── CheckpointError         weights are missing, broken or of another shape
     KerbwatchError (detector.errors)
     └── TrainExtraMissing       torch / ultralytics are not installed   (also ImportError)
@@ -21,6 +22,10 @@ class RecipeError(InputError):
 
 class DatasetError(InputError):
     """Pictures or labels are missing, unreadable or contradict each other."""
+
+
+class ScenesError(InputError):
+    """Labelled scenes are broken, or the pictures they were drawn on are missing or others."""
 
 
 class CheckpointError(InputError):

@@ -1,0 +1,1 @@
+"""Violation-level measurement: labelled scenes go the whole way from picture to verdict, and the hits are counted."""
