@@ -92,9 +92,10 @@ def plan_of_recipe(recipe: Recipe, data_root: Path) -> Plan:
         start_weights=recipe.start_weights,
         cues=recipe.cues,
         samples=tuple(samples_of_recipe(recipe, data_root)),
-        evaluation=tuple(evaluation_samples(recipe, data_root)),
+        evaluation=tuple(_evaluation(recipe, data_root)),
         auxiliary=recipe.auxiliary,
-        sources=recipe.sources + recipe.evaluation_sources,
+        sources=recipe.sources
+        + tuple(spec.model_copy(update={"name": _shown_name(spec)}) for spec in recipe.evaluation_sources),
         golden_image=data_root / recipe.golden_image,
         golden_blur_px=recipe.golden_blur_px,
         teacher=recipe.teacher,
@@ -102,9 +103,25 @@ def plan_of_recipe(recipe: Recipe, data_root: Path) -> Plan:
         export=recipe.export,
         texts=recipe.texts,
         seen_by_start_weights=tuple(
-            source.name for source in recipe.evaluation_sources if source.seen_by_start_weights
+            _shown_name(spec) for spec in recipe.evaluation_sources if spec.seen_by_start_weights
         ),
     )
+
+
+def _evaluation(recipe: Recipe, data_root: Path) -> list[Sample]:
+    """The evaluation pictures in which one of the model's cues was reviewed, under the names of the card."""
+    shown = {spec.name: _shown_name(spec) for spec in recipe.evaluation_sources}
+    cues = {cue.name for cue in recipe.cues}
+    samples = evaluation_samples(recipe, data_root)
+    return [replace(sample, source=shown[sample.source]) for sample in samples if sample.reviewed & cues]
+
+
+def _shown_name(spec: SourceSpec) -> str:
+    """What an evaluation source is called in the card: after the hand corrections that make its labels, if any.
+
+    The same pictures may be a source to learn from under their own name, with other labels.
+    """
+    return "+".join(spec.corrections) or spec.name
 
 
 def plan_of_export(folder: Path, *, min_confidence: float = 0.25) -> Plan:

@@ -78,7 +78,7 @@ def measured_rows(
 
 
 def row_content(row: CueMetrics) -> dict[str, Any]:
-    """A row as it stands in the card and in the JSON report (``docs/measuring.md`` tells the fields)."""
+    """A row as it stands in the card and in the JSON report (``models.measure.report`` tells the fields)."""
     return {
         "cue": row.cue,
         "source": row.source,
