@@ -9,7 +9,7 @@ import pytest
 
 from detector.errors import BundleError
 from detector.model.bundle import load_bundle
-from models.bundle import Card, read_golden, write_card
+from models.bundle import Card, read_golden, write_bundle, write_card
 from models.errors import DatasetError
 from models.recipe import load_recipe
 from tests.signing import KEY, TRUST
@@ -39,6 +39,17 @@ def test_a_written_card_is_read_back(zoo_street: Path, tmp_path: Path, card: Car
     page = (folder / "README.md").read_text(encoding="utf-8")
     assert "| signboard | s | test | 2 | 1 | 3 | 0.5 | 0.25 | – | 0.0 |" in page
     assert "a note" in page
+
+
+@pytest.mark.train
+@pytest.mark.filterwarnings("default")
+def test_a_written_bundle_is_signed_by_the_key_given(zoo_street: Path, tmp_path: Path, card: Card) -> None:
+    golden = read_golden(zoo_street / "golden.png")
+    onnx, spec = zoo_street / "model.onnx", load_recipe(SHIPPED).export
+    bundle = write_bundle(tmp_path / "bundle", onnx=onnx, card=card, spec=spec, golden=golden, key=KEY)
+    assert bundle.signer.key_id == KEY.key_id
+    with pytest.raises(BundleError, match=r"not trusted \(trusted: kerbwatch-release-2026\)"):
+        load_bundle(tmp_path / "bundle")
 
 
 def test_a_card_that_breaks_its_schema_is_not_written(zoo_street: Path, tmp_path: Path, card: Card) -> None:
