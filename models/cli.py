@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from models.commands.build_dataset import build_dataset
 from models.commands.evaluate import evaluate, metrics_table
 from models.commands.key import key
+from models.commands.leaks import leaks
 from models.commands.parity import parity
 from models.commands.progress import progress_bar
+from models.commands.scenes import scenes
 from models.commands.sign import SignKeyOption, sign, signing_key_of
 from models.errors import RecipeError
 
@@ -120,10 +123,13 @@ def verify(
     typer.echo(f"签名者 · signed by {signer.name} (key {signer.key_id[:16]})")
 
 
+app.command("build-dataset")(build_dataset)
+app.command()(leaks)
 app.command()(key)
 app.command()(sign)
 app.command()(evaluate)
 app.command()(parity)
+app.command()(scenes)
 
 
 def _plan(recipe: Path | None, data_root: Path | None, data: Path | None) -> Plan:

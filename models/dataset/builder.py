@@ -128,7 +128,10 @@ def _check_out(out: Path, *, same: bool, replace_other: bool) -> None:
     if not out.is_dir() or (any(out.iterdir()) and not (out / MANIFEST).is_file()):
         raise DatasetError(f"{out} holds something that is no data set: give another folder")
     if any(out.iterdir()) and not replace_other:
-        raise DatasetError(f"{out} holds another data set: give --replace to replace it, or another folder")
+        raise DatasetError(
+            f"{out} holds another data set: give another folder, or replace it with "
+            "`kerbwatch models build-dataset RECIPE --replace`"
+        )
 
 
 def _label_text(sample: Sample, slots: Mapping[str, int], names: Mapping[int, str]) -> str:

@@ -94,9 +94,7 @@ class Corrections:
         """The sample with what people said about its picture."""
         for review in self._reviews.get(sample.name, []):
             if review.sha256.lower() != picture.sha256:
-                detail = (
-                    f"{review.set_name}: made for sha256 {review.sha256[:12]}, {sample.name} has {picture.sha256[:12]}"
-                )
+                detail = f"{sample.name} has sha256 {picture.sha256[:12]}, looked at was {review.sha256[:12]}"
                 file = review.file.with_name("reviewed.csv")
                 kind = Kind.CORRECTION_OF_ANOTHER_FILE
                 log.add(self._source, file, kind, Effect.IGNORED, detail, review.line)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.dataset.sample import BuiltDataset, Sample
+from models.dataset.sample import BuiltDataset, Chip, Sample
 from models.errors import DatasetError
 from models.label_box import LabelBox
 from models.recipe import TeacherSpec
@@ -151,8 +151,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         "scene": sample.scene,
         "place": sample.place,
         "taken_s": sample.taken_s,
-        "chip": sample.chip,
-        "chip_size_m": sample.chip_size_m,
+        "chip": sample.chip and vars(sample.chip),
         "split": sample.split,
         "reviewed": sorted(sample.reviewed),
         "boxes": [vars(box) for box in sample.boxes],
@@ -170,6 +169,5 @@ def _sample(folder: Path, row: Mapping[str, Any]) -> Sample:
         boxes=tuple(LabelBox(**box) for box in row["boxes"]),
         scene=row.get("scene", ""),
         taken_s=row.get("taken_s"),
-        chip=(chip[0], chip[1]) if chip else None,
-        chip_size_m=row.get("chip_size_m"),
+        chip=Chip(**chip) if chip else None,
     )

@@ -145,7 +145,7 @@ def upright(path: Path, orientation: int) -> bytes:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        image = Image.open(path, formats=("JPEG", "PNG"))
+        image = Image.open(io.BytesIO(path.read_bytes()), formats=("JPEG", "PNG"))
         turned = image.transpose(_TURN[orientation])
     out = io.BytesIO()
     if image.format == "JPEG":

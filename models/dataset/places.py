@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
+from models.dataset.sample import Chip
 from models.errors import DatasetError
 from models.recipe import SourceSpec
 
@@ -61,12 +62,12 @@ def taken_s(source: SourceSpec, scene: str) -> int | None:
         return None
 
 
-def chip_of(source: SourceSpec, scene: str) -> tuple[int, int] | None:
-    """(row, column) of a chip in its mosaic; None where its name does not tell."""
+def chip_of(source: SourceSpec, scene: str) -> Chip | None:
+    """The cell of its mosaic that a scene is; None where its name does not tell."""
     found = re.search(source.chip_pattern, scene) if source.chip_pattern else None
     if found is None or not (found["row"].isdecimal() and found["column"].isdecimal()):
         return None
-    return int(found["row"]), int(found["column"])
+    return Chip(scene[: found.start()], int(found["row"]), int(found["column"]), source.chip_size_m)
 
 
 def split_source(

@@ -16,6 +16,16 @@ SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
+class Chip:
+    """Where in a mosaic a picture was cut out: a cell of a grid of equal squares, ``size_m`` wide where known."""
+
+    mosaic: str
+    row: int
+    column: int
+    size_m: float | None = None
+
+
+@dataclass(frozen=True)
 class Sample:
     """One picture of a data set.
 
@@ -23,8 +33,8 @@ class Sample:
     not reviewed is the teacher's to fill in, or is left out of the loss.
 
     ``scene`` is the source's own name of where and when it was taken, ``taken_s`` the time read from it (s, in the
-    clock of its source; only differences mean something), ``chip`` its (row, column) in the grid that a mosaic was cut
-    into, ``chip_size_m`` the side of one cell on the ground. ``orientation`` is the EXIF value 1..8 of the stored file.
+    clock of its source; only differences mean something), ``chip`` the cell of the mosaic that it is. ``orientation``
+    is the EXIF value 1..8 of the stored file.
     """
 
     image: Path
@@ -35,8 +45,7 @@ class Sample:
     boxes: tuple[LabelBox, ...] = ()
     scene: str = ""
     taken_s: int | None = None
-    chip: tuple[int, int] | None = None
-    chip_size_m: float | None = None
+    chip: Chip | None = None
     orientation: int = 1
 
     @property

@@ -78,8 +78,8 @@ def read_source(
             no picture is of the wanted scenes.
     """
     root = data_root / source.name
-    files = _picture_files(source, root, log)
-    scene, own_split = _scenes(source, root, index, files, log)
+    files, set_aside = _picture_files(source, root, log)
+    scene, own_split = _scenes(source, root, index, files, set_aside, log)
     wanted = {name: path for name, path in files.items() if name in scene}
     if not wanted:
         raise DatasetError(f"no picture below {root / 'images'} belongs to the scenes {', '.join(source.scenes)}")
@@ -89,7 +89,7 @@ def read_source(
         root=root,
         annotations=root / (source.annotations or DEFAULT_ANNOTATIONS[source.format]),
         pictures=pictures,
-        present=frozenset(files),
+        present=frozenset(files) | set_aside,
         stored_frame=source.exif_labels == "stored",
         empty_means_none=source.empty_means_none,
         limits=limits,
@@ -113,47 +113,54 @@ def read_source(
             scene=scene[name],
             taken_s=taken_s(source, scene[name]),
             chip=chip_of(source, scene[name]),
-            chip_size_m=source.chip_size_m,
             orientation=picture.orientation,
         )
         samples.append(corrections.apply(sample, picture, log))
     return SourceReading(source, tuple(samples), tuple(pictures[sample.name].look for sample in samples))
 
 
-def _picture_files(source: SourceSpec, root: Path, log: ProblemLog) -> dict[str, Path]:
-    """Picture files by name (NFC); what cannot be one is reported."""
+def _picture_files(source: SourceSpec, root: Path, log: ProblemLog) -> tuple[dict[str, Path], frozenset[str]]:
+    """Picture files by name (NFC), and the names of those that were reported and are not used."""
     folder = root / "images"
     if not folder.is_dir():
         raise DatasetError(f"{source.name} has no folder {folder}: check --data-root and the recipe")
     files: dict[str, Path] = {}
+    set_aside: set[str] = set()
     stems: set[str] = set()
     for path in sorted(folder.iterdir()):
         name = unicodedata.normalize("NFC", path.name)
         if name.startswith("."):
             continue  # what desktop systems leave behind
         if not name.isprintable() or name.startswith("-"):
+            set_aside.add(name)
             log.add(source.name, path, Kind.HOSTILE_NAME, Effect.PICTURE_LEFT_OUT)
         elif path.suffix.lower() not in IMAGE_SUFFIXES or not path.is_file():
             if path.suffix.lower() not in {".txt", ".xml", ".json"}:  # labels may lie beside their pictures
                 log.add(source.name, path, Kind.NOT_A_PICTURE, Effect.IGNORED)
         elif Path(name).stem in stems:
+            set_aside.add(name)
             detail = "its labels would overwrite those of another picture"
             log.add(source.name, path, Kind.SAME_NAME, Effect.PICTURE_LEFT_OUT, detail)
         else:
             stems.add(Path(name).stem)
             files[name] = path
-    return files
+    return files, frozenset(set_aside)
 
 
 def _scenes(
-    source: SourceSpec, root: Path, index: SceneIndex, files: Mapping[str, Path], log: ProblemLog
+    source: SourceSpec,
+    root: Path,
+    index: SceneIndex,
+    files: Mapping[str, Path],
+    set_aside: frozenset[str],
+    log: ProblemLog,
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Scene of every wanted picture, and the split where the source brings its own."""
     if source.format == "export":
         return _scenes_of_export(root, files, log, source.name)
     scene = {name: text for (owner, name), text in index.items() if owner == source.name}
     wanted = {name: text for name, text in scene.items() if any(fnmatchcase(text, p) for p in source.scenes)}
-    for name in sorted(set(wanted) - set(files)):
+    for name in sorted(set(wanted) - set(files) - set_aside):
         log.add(source.name, root / "images" / name, Kind.ONLY_IN_INDEX, Effect.IGNORED)
     for name in sorted(set(files) - set(scene)):
         detail = "the split by place needs its scene"

@@ -11,7 +11,7 @@ from models.pseudo_labels import LabelBox
 from models.recipe import Recipe, load_recipe
 from tests.models.networks import write_export, write_source
 
-SHIPPED = Path(__file__).parents[2] / "datasets" / "recipes" / "street-n.yaml"
+SHIPPED = Path(__file__).parents[3] / "datasets" / "recipes" / "street-n.yaml"
 
 
 @pytest.fixture
