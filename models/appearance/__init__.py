@@ -1,0 +1,1 @@
+"""Makes the appearance embedding: virtual passes in, a measured bundle out."""
