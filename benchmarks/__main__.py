@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("parity", "verdict_10k", "clean_clips", "patrol_cost", "model_cost")
+BENCHMARKS = ("parity", "verdict_10k", "clean_clips", "patrol_cost", "model_cost", "scenes")
 
 
 def main(names: list[str]) -> int:

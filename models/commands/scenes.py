@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 FAILURES_SHOWN = 24
 """Scenes on the failure sheet."""
+TABLE_WIDTH = 178
 
 
 def scenes(
@@ -96,19 +98,18 @@ class _Pictures:
 def _show(results: Sequence[SceneResult], skipped: Sequence[Skipped]) -> None:
     from models.scenes.table import content, rate_text, rows
 
-    console = Console()
-    table = Table("group", "kind", "precision [95 %]", "recall [95 %]", "legal, not accused", "named", box=None)
+    # A rate with its interval and counts must stay in one piece, also in a narrow window or a file.
+    console = Console(width=max(Console().width, TABLE_WIDTH))
+    table = Table("group", "kind", "precision [95 %]", "recall [95 %]", "legal, not accused", "legal, named", box=None)
     table.add_column("unsure")
-    table.add_column("pictures / places")
+    table.add_column("pictures/places")
     for group, score in rows(results):
         rates = (rate_text(rate) for rate in (score.precision, score.recall, score.spared, score.named))
-        table.add_row(group, score.kind, *rates, str(score.unsure), f"{score.pictures} / {score.places}")
+        table.add_row(group, score.kind, *rates, str(score.unsure), f"{score.pictures}/{score.places}")
     console.print(table)
     confused = Table("half", "kind", "it is · 实际", "said · 判为", "count", box=None)
     for row in content(results, skipped)["confusions"]:
         confused.add_row(row["half"], row["kind"], row["is"], row["got"], str(row["count"]))
     console.print(confused)
-    reasons = sorted({entry.reason for entry in skipped})
-    for reason in reasons:
-        count = sum(entry.reason == reason for entry in skipped)
+    for reason, count in sorted(Counter(entry.reason for entry in skipped).items()):
         console.print(f"skipped · 跳过: {count} scenes: {reason}")
