@@ -30,6 +30,7 @@ from detector.model.backends import BACKENDS, start_session
 from detector.model.bundle import Bundle, load_bundle
 from detector.model.session import OnnxSession
 from detector.model.yolo import Detector
+from models.signing import workshop_trust
 
 IOU_MIN = 0.9
 WARM_UP = 3
@@ -40,7 +41,7 @@ ZOO = ROOT / "models" / "zoo"
 
 def measure(bundle_dir: Path, backend: str, network: Path, pictures: list[Path], boxes: Path) -> None:
     """Detect on every picture in this process; print the median CPU milliseconds, write the boxes."""
-    bundle = load_bundle(bundle_dir)
+    bundle = load_bundle(bundle_dir, workshop_trust())
     model = network.read_bytes()
     session = OnnxSession(model) if backend == INT8 else start_session(backend, model, threads=1)
     detector = Detector(bundle, session)
@@ -100,7 +101,7 @@ def compare(bundle_dir: Path, data: Path, images: int, runs: int) -> None:
     """One bundle's table."""
     from models.quantise import quantise
 
-    bundle = load_bundle(bundle_dir)
+    bundle = load_bundle(bundle_dir, workshop_trust())
     pictures, calibration = pictures_of(bundle, data, images)
     with tempfile.TemporaryDirectory() as folder:
         int8 = Path(folder) / "int8.onnx"

@@ -20,6 +20,7 @@ import numpy as np
 from benchmarks.paths import BUNDLE, SHARED_DATA
 from detector.model.yolo import open_detector
 from models.parity import Agreement, parity
+from models.signing import workshop_trust
 
 FOLDERS = ("bikes_nerve", "coco256", "facade_ads")
 
@@ -35,7 +36,7 @@ def pick_images(data: Path, per_folder: int) -> list[Path]:
 
 def run(bundle: Path, paths: list[Path]) -> list[Agreement]:
     """Both detectors on every picture."""
-    return list(parity(open_detector(bundle), paths))
+    return list(parity(open_detector(bundle, trust=workshop_trust()), paths))
 
 
 def main() -> int:
