@@ -32,7 +32,7 @@ class Embedder:
 
     def __init__(self, bundle: AppearanceBundle, session: Session) -> None:
         self.bundle = bundle
-        self._session = session
+        self.session = session
         self._crop = bundle.card.crop.spec()
         self._cues = frozenset(bundle.card.cues)
 
@@ -73,7 +73,7 @@ class Embedder:
         planes = masked_crop(image, xyxy, person_xyxy, self._crop)
         if planes is None:
             return None
-        vector = self._session.run(planes)[0]
+        vector = self.session.run(planes)[0]
         if not np.isfinite(vector).all():
             raise BundleError(
                 f"{self.model}: the vector holds numbers that are none: the network or its backend is broken; check "

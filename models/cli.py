@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from models.commands.appearance import appearance
 from models.commands.build_dataset import build_dataset
 from models.commands.evaluate import evaluate, metrics_table
 from models.commands.key import key
@@ -123,6 +124,7 @@ def verify(
     typer.echo(f"签名者 · signed by {signer.name} (key {signer.key_id[:16]})")
 
 
+app.command()(appearance)
 app.command("build-dataset")(build_dataset)
 app.command()(leaks)
 app.command()(key)
