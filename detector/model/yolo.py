@@ -19,7 +19,7 @@ from detector.model.session import Session
 from detector.model.signers import Trust
 
 PERSON = "person"
-PRIVACY_FLOOR = 0.1
+PRIVACY_FLOOR = 0.05
 """A person is blurred from this confidence on, however high the cue's own threshold is."""
 
 

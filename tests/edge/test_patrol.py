@@ -95,7 +95,7 @@ def test_evidence_is_blurred_and_bound(wall: PatrolConfig, outbox: Outbox) -> No
         assert hashlib.sha256(path.read_bytes()).hexdigest() == path.stem
     for item in body.evidence:
         assert item.blurred
-        assert item.blur_method == "person_head"
+        assert item.blur_method.startswith("person_head+vehicle_band")
         assert [b.cue for b in item.boxes if b.subject] == ["bicycle"]
 
 
