@@ -1,8 +1,9 @@
 """Where a thing stands: from its boxes and the camera to a point on the ground with its error.
 
 The ray through the middle of a box's lower edge (the ground contact, never the box centre) meets the plane under
-the camera. The error is carried through by first-order propagation, with derivatives by central differences, and
-split by who shares it (see `detector.hit.Place`):
+the camera. Only from straight above is the box the thing's outline on the ground, and its middle the place. The
+error is carried through by first-order propagation, with derivatives by central differences, and split by who shares
+it (see `detector.hit.Place`):
 
 * own: pixels (2 px and 3 % of the box), pitch and roll, the height of the ground;
 * pass, vehicle: the fix's position, and its heading together with the yaw of the mounting, as a lever;
@@ -39,6 +40,8 @@ CUT_JITTER = 0.15
 """Added when the border hides the edge: the contact lies outside the picture, by an unknown part of the thing."""
 FILLS_FRAME = 0.9
 """A cut-off box taller than this share of the picture says nothing about where its foot is."""
+FROM_ABOVE_DEG = -75.0
+"""A camera that looks down at least this steeply sees no thing from its side: no edge of a box is its foot."""
 BEST_OBSERVATIONS = 12
 """Only the best-placed observations are combined: far ones add nothing, and their errors are not Gaussian."""
 HUBER_SIGMA = 2.0
@@ -91,7 +94,7 @@ def place_of(track: Track, camera: Camera) -> Place | Unplaced:
 
 
 def _sight(seen: Observation, camera: Camera) -> _Sight | Unplaced:
-    contact = _contact(seen)
+    contact = _outline(seen) if _looks_down(camera) else _contact(seen)
     if isinstance(contact, Unplaced):
         return contact
     match camera:
@@ -115,6 +118,21 @@ def _contact(seen: Observation) -> tuple[Array, Array] | Unplaced:
     if left <= CUT_EDGE_PX or right >= seen.frame_width_px - CUT_EDGE_PX:
         sigma_u = float(np.hypot(sigma_u, CUT_JITTER * width))
     return np.array([(left + right) / 2.0, bottom]), np.array([sigma_u, sigma_v])
+
+
+def _looks_down(camera: Camera) -> bool:
+    return isinstance(camera, FixedPose) and camera.pitch_deg <= FROM_ABOVE_DEG
+
+
+def _outline(seen: Observation) -> tuple[Array, Array]:
+    """The middle of a box seen from straight above and its sigma, pixels; a cut-off edge hides part of the outline."""
+    left, top, right, bottom = seen.xyxy
+    sigma = np.array([BOX_JITTER * (right - left), BOX_JITTER * (bottom - top)])
+    if left <= CUT_EDGE_PX or right >= seen.frame_width_px - CUT_EDGE_PX:
+        sigma[0] = np.hypot(sigma[0], CUT_JITTER * (right - left))
+    if top <= CUT_EDGE_PX or bottom >= seen.frame_height_px - CUT_EDGE_PX:
+        sigma[1] = np.hypot(sigma[1], CUT_JITTER * (bottom - top))
+    return np.array([(left + right) / 2.0, (top + bottom) / 2.0]), sigma
 
 
 def _jacobian(f: Callable[[Array], Array], at: Array, steps: Array) -> Array:

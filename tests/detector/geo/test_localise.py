@@ -230,3 +230,27 @@ def test_homography_gives_the_place_of_the_pose_it_was_measured_with():
     assert place_of(make_track("signboard", [(480, 20, 560, 60)], size_px=(1280, 720)), tied) == Unplaced(
         "above_horizon"
     )
+
+
+@pytest.mark.parametrize(("pitch_deg", "contact_row"), [(-90.0, 300.0), (-75.0, 300.0), (-70.0, 340.0)])
+def test_from_straight_above_the_middle_of_the_box_is_the_place(pitch_deg, contact_row):
+    """A parasol from above stands at its middle, not at its lower edge; a slanting view keeps the lower edge."""
+    lens = Lens.from_fov(640, 640, 11.0)
+    camera = fixed(height_m=100.0, pitch_deg=pitch_deg, heading_deg=0.0, roll_deg=0.0, lens=lens)
+    parasol = make_track("stall", [(200.0, 260.0, 280.0, 340.0)], size_px=(640, 640))
+    foot = make_track("stall", [(239.0, contact_row - 1.0, 241.0, contact_row + 1.0)], size_px=(640, 640))
+    off = 1.0 if pitch_deg > -75.0 else 0.0  # the lower edge of the tiny box lies one pixel under its middle
+    per_px = 2.0 * 100.0 * np.tan(np.radians(5.5)) / 640.0
+    gap_m = np.hypot(*(offset_of(locate(parasol, camera)) - offset_of(locate(foot, camera))))
+    assert gap_m <= (off + 0.01) * per_px * 1.3
+
+
+def test_from_above_a_cut_off_outline_is_less_certain():
+    lens, sigmas = Lens.from_fov(640, 640, 11.0), CameraSigmas(pitch_deg=0.05, roll_deg=0.05, heading_deg=0.05)
+    camera = fixed(height_m=100.0, pitch_deg=-90.0, heading_deg=0.0, roll_deg=0.0, lens=lens, sigmas=sigmas)
+    sizes = [
+        np.trace(locate(make_track("stall", [box], size_px=(640, 640)), camera).cov_own_m2)
+        for box in [(300.0, 200.0, 380.0, 280.0), (300.0, 0.0, 380.0, 80.0), (0.0, 200.0, 80.0, 280.0)]
+    ]
+    assert sizes[1] > 1.5 * sizes[0]
+    assert sizes[2] > 1.5 * sizes[0]

@@ -132,6 +132,7 @@ EVENING_TIME = {"start": datetime(2026, 5, 18, 12, 0, tzinfo=UTC)}  # Monday 20:
         # signs
         (thing("signboard"), place(10, 5), "illegal_signage", "unsure", "beside"),
         (thing("banner"), place(85, 5), "illegal_signage", "violation", "forbidden_here"),
+        (thing("a_board"), place(85, 5), "illegal_signage", "violation", "forbidden_here"),
         (thing("signboard"), place(41, 3), "illegal_signage", "allowed", "filed_sign"),
         (thing("signboard"), None, "illegal_signage", "unsure", "place_unknown"),
         # bystanders
