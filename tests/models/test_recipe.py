@@ -58,6 +58,43 @@ def test_bad_recipes(tmp_path: Path, change: dict[str, Any], message: str) -> No
         load_recipe(path)
 
 
+_FACADES = {"name": "s", "origin": "o", "licence": "l", "attribution": "a", "labels": {3: "signboard"}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"format": "kitti"}, r"field sources\.0\.format"),
+        ({"format": "voc"}, "maps class 3, but voc knows names only"),
+        ({"format": "export", "split": {"val": ["p"]}}, "brings its own split"),
+        ({"keep_together_s": 30}, "keep_together_s but no time_pattern"),
+        ({"keep_together_s": 0, "time_pattern": "x"}, r"field sources\.0\.keep_together_s"),
+        ({"time_pattern": "("}, r"field sources\.0\.time_pattern: .*not a regular expression"),
+        ({"place_pattern": "["}, r"field sources\.0\.place_pattern: .*not a regular expression"),
+        ({"chip_pattern": "_(\\d+)_(\\d+)"}, r"needs the groups \(\?P<row>\) and \(\?P<column>\)"),
+        ({"annotations": "/etc/passwd"}, r"field sources\.0\.annotations: .*must be a path below"),
+        ({"annotations": "../labels"}, r"field sources\.0\.annotations: .*must be a path below"),
+        ({"corrections": ["a\\b"]}, r"field sources\.0\.corrections\.0: .*must be a path below"),
+        ({"exif_labels": "maybe"}, r"field sources\.0\.exif_labels"),
+    ],
+)
+def test_bad_sources(tmp_path: Path, fields: dict[str, Any], message: str) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(_change({"sources": [{**_FACADES, **fields}]})), encoding="utf-8")
+    with pytest.raises(RecipeError, match=message):
+        load_recipe(path)
+
+
+def test_classes_go_by_id_or_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "recipes" / "recipe.yaml"
+    path.parent.mkdir()
+    labels = {3: "signboard", "sign": "signboard", "3": "signboard"}
+    path.write_text(yaml.safe_dump(_change({"sources": [{**_FACADES, "labels": labels}]})), encoding="utf-8")
+    recipe = load_recipe(path)
+    assert list(recipe.sources[0].labels) == [3, "sign", "3"]
+    assert recipe.corrections_root == tmp_path / "corrections"
+
+
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\x00", b"a: [1", b"- 1"])
 def test_unreadable_recipes(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "recipe.yaml"
