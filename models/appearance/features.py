@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,7 @@ from detector.appearance_crop import CropSpec, masked_crop
 from detector.frame import Image
 from models.appearance.passes import PassSpec, View, virtual_pass
 from models.appearance.recipe import AppearanceRecipe
-from models.appearance.things import FindPeople, Thing, by_picture
-
-Describe = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""Crops (N, 4, S, S) -> descriptors (N, F)."""
+from models.appearance.things import FindPeople, Side, Thing
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,41 +21,17 @@ class Views:
     """Descriptors of virtual passes; row `i` shows thing `thing[i]`.
 
     Attributes:
-        descriptor: (V, F).
-        thing: int64 (V,), index into the list of things; falling things (too small, mostly people) have no row.
+        descriptor: float32 (V, F).
+        thing: int64 (V,), index into the list of things; things too small or mostly hidden by people have no row.
     """
 
     descriptor: NDArray[np.float32]
     thing: NDArray[np.int64]
 
-
-def views_of(
-    things: Sequence[Thing],
-    recipe: AppearanceRecipe,
-    *,
-    find_people: FindPeople,
-    describe: Sequence[Describe],
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> list[Views]:
-    """Virtual passes of all things, described in several ways: every describer sees the same crops.
-
-    Things of the train side get ``learning.views`` passes, the others ``test_views``.
-    """
-    rows: list[list[NDArray[np.float32]]] = [[] for _ in describe]
-    owner: list[int] = []
-    done = 0
-    for image, indices in by_picture(list(things)):
-        crops, shown = crops_of(image, [(i, things[i]) for i in indices], recipe, find_people)
-        done += len(indices)
-        on_progress(done, len(things))
-        if not shown:
-            continue
-        owner += shown
-        stacked = np.concatenate(crops)
-        for part, function in zip(rows, describe, strict=True):
-            part.append(function(stacked))
-    thing = np.array(owner, np.int64)
-    return [Views(np.concatenate(part), thing) for part in rows]
+    def of(self, things: Sequence[Thing], side: Side) -> Views:
+        """The rows of one side of the split."""
+        rows = np.array([things[i].side == side for i in self.thing.tolist()], bool)
+        return Views(self.descriptor[rows], self.thing[rows])
 
 
 def crops_of(

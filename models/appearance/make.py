@@ -15,7 +15,7 @@ import numpy as np
 from detector.appearance import Embedder
 from detector.signing import SigningKey
 from models.appearance.bundle import MODEL, write_appearance_bundle
-from models.appearance.cache import cached_features
+from models.appearance.cache import cached_passes
 from models.appearance.evidence import evidence_of
 from models.appearance.features import Views
 from models.appearance.learn import Projection, learn
@@ -25,6 +25,8 @@ from models.appearance.recipe import AppearanceRecipe
 from models.appearance.things import FindPeople, Side, Thing, read_things
 from models.errors import DatasetError
 from models.trainer_env import set_threads, ultralytics
+
+PASSES = "passes.npz"
 
 Bar = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 """Opens a progress bar under a title; what it yields is called with (done, in all)."""
@@ -40,7 +42,7 @@ def make_appearance(
     key: SigningKey,
     bar: Bar,
 ) -> Embedder:
-    """Fill ``out/bundle``; features stay in ``out/features.npz``, and are used again when the same ones are asked for.
+    """Fill ``out/bundle``; the virtual passes stay in ``out/passes.npz``, for another run that asks for the same.
 
     Raises:
         DatasetError: pictures or labels cannot be used, or no thing is on the train or on the val side.
@@ -51,9 +53,9 @@ def make_appearance(
     set_threads(1)
     things = read_things(recipe, data_root)
     with bar("virtual passes · 虚拟巡查") as progress:
-        views = cached_features(
-            things, recipe, weights, find_people=find_people, file=out / "features.npz", on_progress=progress
-        )
+        views = cached_passes(
+            things, recipe, weights, find_people=find_people, file=out / PASSES, on_progress=progress
+        ).views
     with bar("projection · 投影") as progress:
         projection = learn(_side(views, things, "train"), things, recipe.learning, progress)
     folder = out / "bundle"
@@ -100,10 +102,10 @@ def _rounded(row: Mapping[str, float]) -> dict[str, float]:
 
 
 def _side(views: Views, things: Sequence[Thing], side: Side) -> Views:
-    rows = np.array([things[i].side == side for i in views.thing.tolist()], bool)
-    if not rows.any():
+    found = views.of(things, side)
+    if not len(found.thing):
         raise DatasetError(f"no thing is on the {side} side: name its places in the recipe")
-    return Views(views.descriptor[rows], views.thing[rows])
+    return found
 
 
 def _embedded(views: Views, projection: Projection) -> Views:

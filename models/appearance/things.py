@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import cv2
 import numpy as np
+import PIL.Image
 from numpy.typing import NDArray
 
 from models.appearance.recipe import AppearanceRecipe, ThingSource
@@ -97,6 +98,15 @@ def read_picture(path: Path) -> Image:
     return image
 
 
+def _size_px(path: Path) -> tuple[int, int]:
+    """Width and height from the file's header: reading a folder of pictures whole takes half a minute."""
+    try:
+        with PIL.Image.open(path) as picture:
+            return picture.size
+    except OSError as error:
+        raise DatasetError(f"cannot read the picture {path}: {error}") from error
+
+
 FindPeople = Callable[["Image"], NDArray[np.float64]]
 """A picture's people as boxes (N, 4), px."""
 
@@ -122,7 +132,7 @@ def _things_of(source: ThingSource, data_root: Path, scenes: dict[tuple[str, str
 
 def _things_in(source: ThingSource, image: Path, scene: str) -> Iterator[Thing]:
     place = _place(source, scene)
-    height, width = read_picture(image).shape[:2]
+    width, height = _size_px(image)
     found: defaultdict[str, list[tuple[float, ...]]] = defaultdict(list)
     for kind, box in _boxes(source, image):
         xyxy = tuple((box * (width, height, width, height)).round(1).tolist())

@@ -16,7 +16,7 @@ def appearance(
     data_root: Annotated[Path, typer.Option(help="Folder with the recipe's sources.")],
     weights: Annotated[Path, typer.Option(help="Start weights: a .pt file, or a name such as yolo26n.pt.")],
     people: Annotated[Path, typer.Option(help="Street bundle that finds the people who are painted over.")],
-    out: Annotated[Path, typer.Option(help="Folder for features.npz and bundle/.")],
+    out: Annotated[Path, typer.Option(help="Folder for passes.npz and bundle/.")],
     sign_key: SignKeyOption = None,
 ) -> None:
     """Make the embedding that tells whether two passes saw one thing; people are painted over first. 外观向量"""

@@ -83,7 +83,7 @@ def test_recipe_to_signed_bundle(tmp_path: Path) -> None:
     assert all(0.0 <= row["auc"] <= 1.0 for row in rows)
     assert embedder.bundle.card.training["sources"][0]["things_learnt"] == 9
     assert "AUC" in (tmp_path / "bundle" / "README.md").read_text(encoding="utf-8")
-    assert (tmp_path / "features.npz").is_file()
+    assert (tmp_path / "passes.npz").is_file()
 
     image = cv2.imread(str(tmp_path / "data" / "walls" / "images" / "0.png"))
     box, people = np.array([20, 50, 100, 100]), np.array([[30, 60, 50, 100]])
