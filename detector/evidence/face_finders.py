@@ -2,7 +2,7 @@
 
 Which of the two a file holds is told from the file itself. Large pictures are reduced, because the time grows with
 the area. CenterFace sees a small picture enlarged, which finds more small faces; YuNet does not, because enlarged it
-takes thirteen times as much bare wall and road for faces and finds hardly more (benchmarks/privacy_recall.py).
+takes far more of bare walls and roads for faces and finds hardly more.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _CENTERFACE_SIDE_PX = 960
 _CENTERFACE_ENLARGED_MAX = 1.5
 _STEP_PX = 32
 _CELL_PX = 4
-_HEAT, _LOG_SIZE, _OFFSET = "537", "538", "539"
-"""CenterFace's outputs carry no better names; this is how they are told from other networks too."""
+_CENTERFACE_OUTPUTS = ("537", "538", "539", "540")
+"""Heat, log size, offset, landmarks. They carry no better names; by them CenterFace is told from other networks."""
 
 
 class FaceFinder(Protocol):
@@ -130,7 +130,8 @@ class CenterFaceFinder:
         try:
             with self._one_at_a_time:
                 self._network.setInput(blob)
-                heat, log_size, offset = self._network.forward([_HEAT, _LOG_SIZE, _OFFSET])
+                # OpenCV 5 gives all outputs or none, so the landmarks are asked for too.
+                heat, log_size, offset, _ = self._network.forward(list(_CENTERFACE_OUTPUTS))
         except cv2.error as error:
             raise _unusable(self._path, error) from error
         boxes = _decode_centers(np.asarray(heat), np.asarray(log_size), np.asarray(offset), self._confidence)
@@ -149,7 +150,7 @@ def open_face_finder(path: Path) -> FaceFinder:
         outputs = set(cv2.dnn.readNetFromONNX(str(path)).getUnconnectedOutLayersNames())
     except cv2.error as error:
         raise _unusable(path, error) from error
-    return CenterFaceFinder(path) if outputs >= {_HEAT, _LOG_SIZE, _OFFSET} else YunetFinder(path)
+    return CenterFaceFinder(path) if outputs >= set(_CENTERFACE_OUTPUTS) else YunetFinder(path)
 
 
 def _decode_centers(

@@ -72,7 +72,7 @@ def test_the_head_end_of_a_person_is_blurred(box: tuple, head: tuple[int, int, i
 
 @pytest.mark.parametrize(
     ("cue", "band"),
-    [("car", (185, 112, 515, 245)), ("motorcycle", (185, 116, 515, 215))],
+    [("car", (185, 112, 515, 255)), ("motorcycle", (185, 116, 515, 225))],
 )
 def test_the_band_where_plates_hang_is_blurred(cue: str, band: tuple[int, int, int, int]) -> None:
     blurred = blur_people(NOISE, detections((cue, (200, 56, 500, 255), 0.9)))
