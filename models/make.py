@@ -19,11 +19,13 @@ from detector.signing import SigningKey
 from models.bundle import Card, read_golden, write_bundle
 from models.dataset import (
     BuiltDataset,
+    Problem,
     Sample,
     build,
     evaluation_samples,
+    read_recipe,
     samples_of_export,
-    samples_of_recipe,
+    tell_problems,
     unlabelled,
 )
 from models.errors import CheckpointError, DatasetError, RecipeError
@@ -73,6 +75,8 @@ class Plan:
     texts: CardTexts
     seen_by_start_weights: tuple[str, ...] = ()
     """Sources on which the start weights were trained: figures there do not count as measured for the kept cues."""
+    problems: tuple[Problem, ...] = ()
+    """Faults of the pictures and labels, for the data set's own list."""
 
     def of_origin(self, origin: str) -> tuple[str, ...]:
         """Names of the cues that are ``trained`` or ``kept``."""
@@ -85,17 +89,19 @@ def plan_of_recipe(recipe: Recipe, data_root: Path) -> Plan:
     Raises:
         DatasetError: pictures, labels or the index are missing.
     """
+    reading = read_recipe(recipe, data_root)
+    tell_problems(reading.problems)
     return Plan(
         name=recipe.name,
         version=recipe.version,
         licence=recipe.licence,
         start_weights=recipe.start_weights,
         cues=recipe.cues,
-        samples=tuple(samples_of_recipe(recipe, data_root)),
+        samples=reading.samples,
         evaluation=tuple(_evaluation(recipe, data_root)),
         auxiliary=recipe.auxiliary,
         sources=recipe.sources
-        + tuple(spec.model_copy(update={"name": _shown_name(spec)}) for spec in recipe.evaluation_sources),
+        + tuple(spec.model_copy(update={"name": _shown_name(spec, recipe)}) for spec in recipe.evaluation_sources),
         golden_image=data_root / recipe.golden_image,
         golden_blur_px=recipe.golden_blur_px,
         teacher=recipe.teacher,
@@ -103,25 +109,28 @@ def plan_of_recipe(recipe: Recipe, data_root: Path) -> Plan:
         export=recipe.export,
         texts=recipe.texts,
         seen_by_start_weights=tuple(
-            _shown_name(spec) for spec in recipe.evaluation_sources if spec.seen_by_start_weights
+            _shown_name(spec, recipe) for spec in recipe.evaluation_sources if spec.seen_by_start_weights
         ),
+        problems=reading.problems,
     )
 
 
 def _evaluation(recipe: Recipe, data_root: Path) -> list[Sample]:
     """The evaluation pictures in which one of the model's cues was reviewed, under the names of the card."""
-    shown = {spec.name: _shown_name(spec) for spec in recipe.evaluation_sources}
+    shown = {spec.name: _shown_name(spec, recipe) for spec in recipe.evaluation_sources}
     cues = {cue.name for cue in recipe.cues}
     samples = evaluation_samples(recipe, data_root)
     return [replace(sample, source=shown[sample.source]) for sample in samples if sample.reviewed & cues]
 
 
-def _shown_name(spec: SourceSpec) -> str:
-    """What an evaluation source is called in the card: after the hand corrections that make its labels, if any.
+def _shown_name(spec: SourceSpec, recipe: Recipe) -> str:
+    """What an evaluation source is called in the card.
 
-    The same pictures may be a source to learn from under their own name, with other labels.
+    Where the same pictures are a source to learn from as well, with other labels, it is called after the hand
+    corrections that it is measured against.
     """
-    return "+".join(spec.corrections) or spec.name
+    learnt_from = {source.name for source in recipe.sources}
+    return "+".join(spec.corrections) or spec.name if spec.name in learnt_from else spec.name
 
 
 def plan_of_export(folder: Path, *, min_confidence: float = 0.25) -> Plan:
@@ -174,6 +183,7 @@ def build_dataset(plan: Plan, weights: Path, out: Path, on_progress: Progress) -
         out=out / "dataset",
         weights=weights,
         teacher=plan.teacher,
+        problems=plan.problems,
         on_progress=on_progress,
     )
 

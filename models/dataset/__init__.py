@@ -13,7 +13,7 @@ from models.dataset.export_folder import samples_of_export
 from models.dataset.manifest import read_back
 from models.dataset.places import split_places
 from models.dataset.problems import Problem
-from models.dataset.reading import RecipeReading, evaluation_samples, read_recipe, samples_of_recipe
+from models.dataset.reading import RecipeReading, evaluation_samples, read_recipe, samples_of_recipe, tell_problems
 from models.dataset.sample import BuiltDataset, Sample, count_boxes, unlabelled
 
 __all__ = [
@@ -30,5 +30,6 @@ __all__ = [
     "samples_of_export",
     "samples_of_recipe",
     "split_places",
+    "tell_problems",
     "unlabelled",
 ]

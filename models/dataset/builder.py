@@ -74,6 +74,7 @@ def build(
     sha256 = {sample.image: hashlib.sha256(sample.image.read_bytes()).hexdigest() for sample in samples}
     key = build_key([(sample, sha256[sample.image]) for sample in samples], slots, names, teaching)
     if key_of(out) == key and not damage(out):
+        write_problems(problems, out / "problems.csv")
         return read_back(out)
     _check_out(out, same=key_of(out) == key, replace_other=replace_other)
     filled = [sample for sample in samples if not set(taught.values()) - sample.reviewed]

@@ -6,6 +6,7 @@ Bad data is normal input. A reader that meets it tells the log and goes on; what
 from __future__ import annotations
 
 import csv
+import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -146,15 +147,18 @@ def printable(text: str, longest: int = 200) -> str:
 
 
 def write_problems(problems: Iterable[Problem], path: Path) -> None:
-    """Write ``problems.csv`` (UTF-8 with BOM: it holds Chinese and is opened in spreadsheets)."""
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["source", "file", "line", "kind", "kind_zh", "detail", "effect", "effect_zh"])
-        for item in problems:
-            kind, effect = KIND_TEXTS[item.kind], EFFECT_TEXTS[item.effect]
-            fields = [item.source, item.file, item.line, item.kind.value, kind.zh, item.detail, effect.en, effect.zh]
-            # A name that begins like a formula must not become one.
-            writer.writerow([f"'{text}" if text[:1] in "=+-@" and text[:1] else text for text in fields])
+    """Write ``problems.csv`` if it differs (UTF-8 with BOM: it holds Chinese and is opened in spreadsheets)."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["source", "file", "line", "kind", "kind_zh", "detail", "effect", "effect_zh"])
+    for item in problems:
+        kind, effect = KIND_TEXTS[item.kind], EFFECT_TEXTS[item.effect]
+        fields = [item.source, item.file, item.line, item.kind.value, kind.zh, item.detail, effect.en, effect.zh]
+        # A name that begins like a formula must not become one.
+        writer.writerow([f"'{field}" if field.startswith(("=", "+", "-", "@")) else field for field in fields])
+    content = text.getvalue().encode("utf-8-sig")
+    if not path.is_file() or path.read_bytes() != content:
+        path.write_bytes(content)
 
 
 def summary(problems: Sequence[Problem]) -> list[tuple[Kind, int, Problem]]:

@@ -62,13 +62,13 @@ def read_recipe(
 def samples_of_recipe(recipe: Recipe, data_root: Path) -> list[Sample]:
     """The pictures that a recipe learns from, with their hand labels, dealt out to the splits by place.
 
-    Faults are counted on standard error; :func:`read_recipe` lists them.
+    Faults are counted on standard error; :func:`read_recipe` returns them.
 
     Raises:
         DatasetError: as :func:`read_recipe`.
     """
     reading = read_recipe(recipe, data_root)
-    _tell(reading.problems)
+    tell_problems(reading.problems)
     return list(reading.samples)
 
 
@@ -80,7 +80,7 @@ def evaluation_samples(recipe: Recipe, data_root: Path) -> list[Sample]:
     """
     log = ProblemLog(data_root)
     readings = _read(recipe, recipe.evaluation_sources, data_root, log, Limits(), lambda done, total: None)
-    _tell(log.sorted)
+    tell_problems(log.sorted)
     return [replace(sample, split="test") for reading in readings for sample in reading.samples]
 
 
@@ -105,11 +105,12 @@ def _read(
     return [read_source(source, recipe, data_root, index, log, limits=limits, on_picture=count) for source in sources]
 
 
-def _tell(problems: Sequence[Problem]) -> None:
+def tell_problems(problems: Sequence[Problem]) -> None:
+    """Say on standard error how many faults there are, and where they are listed."""
     if problems:
         sys.stderr.write(
-            f"{len(problems)} problems in the data (see `kerbwatch models build-dataset`) · "
-            f"数据有 {len(problems)} 处问题，详见 build-dataset\n"
+            f"{len(problems)} problems in the data, listed in problems.csv of the data set · "
+            f"数据有 {len(problems)} 处问题，列于数据集的 problems.csv\n"
         )
 
 

@@ -145,6 +145,20 @@ def test_unusable_samples(tmp_path: Path) -> None:
               teacher=TeacherSpec())  # fmt: skip
 
 
+def test_the_list_of_problems_is_that_of_the_last_build(tmp_path: Path) -> None:
+    """A fault that changes no picture changes no hash, but it is listed."""
+    first = _make(tmp_path / "data", tmp_path / "out")
+    (tmp_path / "data" / "s" / "images" / "notes.doc").write_text("x", "ascii")
+    made = recipe(tmp_path / "data", source("s", labels={1: "door", 3: "signboard"}, split={"test": ["s-place2"]}))
+    reading = read_recipe(made, tmp_path / "data")
+    again = build(
+        reading.samples, ["signboard", "door"], out=tmp_path / "out", weights=None, teacher=made.teacher,
+        problems=reading.problems,
+    )  # fmt: skip
+    assert again.manifest_sha256 == first.manifest_sha256
+    assert "not_a_picture" in (tmp_path / "out" / "problems.csv").read_text("utf-8-sig")
+
+
 @pytest.mark.parametrize("content", ["", "{}", '{"images": [{}], "names": {}, "slots": {}}', "[]"])
 def test_unreadable_manifests(tmp_path: Path, content: str) -> None:
     with pytest.raises(DatasetError, match=r"has no manifest\.json"):
