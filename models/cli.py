@@ -68,6 +68,8 @@ def train(
 ) -> None:
     """Make a model from a recipe or from confirmed labels: data set, training, bundle. 训练"""
     from models.make import build_dataset
+    from models.measure.pictures import TRAINING
+    from models.measure.training_curves import draw_training
     from models.train import train as run_training
     from models.trainer_env import ultralytics
 
@@ -80,6 +82,7 @@ def train(
     with progress_bar("data set · 数据集") as progress:
         dataset = build_dataset(plan, weights, out, progress)
     run = run_training(dataset, weights=weights, out=out, settings=settings, resume=resume)
+    draw_training(run.folder / "results.csv", run.folder / TRAINING)
     _bundle(plan, weights, run.best, run.record, out, out / "bundle", signing_key)
 
 

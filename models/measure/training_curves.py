@@ -44,4 +44,5 @@ def _read(path: Path) -> list[dict[str, str]]:
     missing = [column for column in ("epoch", *_LOSSES, *_SCORES) if not rows or not rows[0].get(column)]
     if missing:
         raise DatasetError(f"{path} has no column {missing[0]!r} or no epoch: is it the trainer's results.csv?")
-    return rows
+    # A resumed run writes the epoch that the kill cut short a second time: the later one counts.
+    return list({float(row["epoch"]): row for row in rows}.values())

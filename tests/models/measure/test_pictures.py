@@ -125,6 +125,15 @@ def test_missing_matplotlib_is_named(monkeypatch: pytest.MonkeyPatch, street: Ma
         draw_curves([street], 0.5, tmp_path / "a.png")
 
 
+def test_an_epoch_that_a_kill_cut_short_counts_once(tmp_path: Path) -> None:
+    header, first, second = RESULTS.splitlines()
+    cut_short = second.replace("0.4,0.2", "0.0,0.0")
+    for name, rows in (("whole", [first, second]), ("resumed", [first, cut_short, second])):
+        (tmp_path / f"{name}.csv").write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+        draw_training(tmp_path / f"{name}.csv", tmp_path / f"{name}.png")
+    assert (tmp_path / "whole.png").read_bytes() == (tmp_path / "resumed.png").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
