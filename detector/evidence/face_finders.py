@@ -134,7 +134,8 @@ class CenterFaceFinder:
                 heat, log_size, offset, _ = self._network.forward(list(_CENTERFACE_OUTPUTS))
         except cv2.error as error:
             raise _unusable(self._path, error) from error
-        boxes = _decode_centers(np.asarray(heat), np.asarray(log_size), np.asarray(offset), self._confidence)
+        maps = [np.asarray(output, np.float32) for output in (heat, log_size, offset)]
+        boxes = _decode_centers(maps[0], maps[1], maps[2], self._confidence)
         per_px = np.array([image.shape[1] / size[0], image.shape[0] / size[1]] * 2)
         return boxes * per_px
 

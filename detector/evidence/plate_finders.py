@@ -77,7 +77,8 @@ class PlateFinder:
         size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
         canvas = np.full((_SIDE_PX, _SIDE_PX, 3), _PAD_VALUE, np.uint8)
         canvas[: size[1], : size[0]] = cv2.resize(crop, size)
-        nchw = np.ascontiguousarray(canvas[..., ::-1].transpose(2, 0, 1)[None].astype(np.float32) / 255)
+        nchw = np.ascontiguousarray(canvas[..., ::-1].transpose(2, 0, 1)[None], np.float32)
+        nchw *= 1 / 255
         return _decode(self._session.run(nchw)) / scale + np.array([left, top, left, top])
 
 
