@@ -16,6 +16,8 @@ import numpy as np
 
 from detector.boxes import iou_matrix
 from detector.hit import Hit
+from detector.rules.looks import PERSON
+from detector.site.rulebook import default_rules
 from detector.tracks import Box
 from detector.vocabulary import Kind, Outcome
 from models.scenes.schema import ExpectIn, PixelBox, Scene
@@ -44,8 +46,8 @@ class Answer:
     """What came out for one expected thing.
 
     Attributes:
-        got: ``violation``, ``unsure``, the name of a look-alike, ``no verdict`` (seen, but no rule has a word for it)
-            or ``no box`` (not detected).
+        got: ``violation``, ``unsure``, the name of a look-alike, ``no verdict`` (seen, but no rule has a word for it),
+            ``seen as bus`` (or another cue that the kind's rule does not look at) or ``no box`` (not detected).
         right: found, for a violation; not accused, for a legal thing.
         named: a legal thing was called by its own name.
     """
@@ -167,9 +169,17 @@ def _otherwise(expected: ExpectIn, on_it: Sequence[Hit], thing: PixelBox, watche
             return hit.look_alike
         if hit.outcome is not Outcome.ALLOWED:
             return f"{hit.outcome} of {hit.kind}"
-    if any(fits(track.observations[-1].xyxy, thing) and track.cue != "person" for track in watched.tracks.values()):
+    seen = {track.cue for track in watched.tracks.values() if fits(track.observations[-1].xyxy, thing)}
+    if seen & _cues_of(expected.kind):
         return NO_WORD
-    return NO_BOX
+    others = sorted(seen - {PERSON})
+    return f"seen as {others[0]}" if others else NO_BOX
+
+
+def _cues_of(kind: Kind) -> set[str]:
+    """What the shipped rule of a kind looks at."""
+    rule = default_rules()[kind]
+    return set(rule.get("cues", ())) | {cue for group in rule.get("groups", ()) for cue in group["lead"]}
 
 
 def score_kinds(results: Sequence[SceneResult], kinds: Iterable[Kind] = tuple(Kind)) -> list[KindScore]:

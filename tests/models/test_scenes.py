@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -21,8 +22,10 @@ from models.scenes.ground import on_ground, scene_camera
 from models.scenes.run import run_scenes
 from models.scenes.schema import CameraIn, load_scenes
 from models.scenes.score import NO_BOX, Rate, fits, score_kinds
+from models.scenes.site import write_site
 from models.scenes.table import content, rate_text
 from models.scenes.watch import find_file
+from tests.conftest import ROOT
 from tests.detector.things import make_track
 
 CUES = ("person", "motorcycle", "stall")
@@ -115,6 +118,22 @@ def test_a_legal_thing_that_is_accused_is_not_spared(tmp_path):
     results, _ = run(folder, street=Boxes(("motorcycle", BIKE, 0.9)))
     (score,) = score_kinds(results)
     assert (score.spared.value, score.precision.value, score.recall.of) == (0.0, 0.0, 0)
+
+
+@pytest.mark.parametrize(
+    ("cue", "kind", "got"),
+    [
+        ("stall", "disorderly_bike", "seen as stall"),  # another thing to the model, and nobody by it
+        ("motorcycle", "disorderly_bike", "no verdict"),  # seen where nothing may be recorded
+        ("person", "disorderly_bike", NO_BOX),  # people stand before everything
+    ],
+)
+def test_what_was_seen_instead_is_told(tmp_path, cue, kind, got):
+    private = {"garden": {**FOOTWAY, "kind": "privacy_exclusion"}}
+    rules = {"street_stall": {"exemptions": [], "groups": [{"lead": ["table"], "with_any": [["umbrella"]]}]}}
+    folder = write(tmp_path, scenes=[scene("a", [PARKED | {"kind": kind}], private, rules=rules)])
+    results, _ = run(folder, street=Boxes((cue, BIKE, 0.9)))
+    assert results[0].answers[0].got == got
 
 
 def test_unsure_is_neither_found_nor_wrong(tmp_path):
@@ -289,3 +308,34 @@ def test_the_result_as_json_tells_every_answer(tmp_path):
     assert told["confusions"] == [
         {"half": "report", "kind": "disorderly_bike", "is": "violation", "got": "violation", "count": 1}
     ]
+
+
+def test_the_shipped_scenes_hold_enough_of_each_kind():
+    found = load_scenes(ROOT / "datasets" / "scenes")
+    counts = Counter((expected.kind, expected.outcome) for entry in found for expected in entry.scene.expect)
+    assert len(found) >= 60
+    assert {kind: counts[kind, "violation"] >= 10 and counts[kind, "allowed"] >= 10 for kind in Kind} == dict.fromkeys(
+        Kind, True
+    )
+    assert {entry.picture.half for entry in found} == {"tune", "report"}
+
+
+def test_the_shipped_scenes_fit_their_pictures(shared_data, tmp_path):
+    """Every picture is the one that was labelled, every box lies in it, every site is whole."""
+    sizes: dict[str, tuple[int, int]] = {}
+    for entry in load_scenes(ROOT / "datasets" / "scenes"):
+        if entry.picture.file.startswith("package:"):
+            continue
+        if entry.picture_name not in sizes:
+            path = find_file(entry.picture, shared_data)
+            video = cv2.VideoCapture(str(path))
+            _, image = video.read()
+            video.release()
+            sizes[entry.picture_name] = image.shape[1], image.shape[0]
+        width_px, height_px = sizes[entry.picture_name]
+        for name, thing in entry.picture.things.items():
+            left, top, right, bottom = thing.box
+            assert 0 <= left < right <= width_px, (entry.name, name)
+            assert 0 <= top < bottom <= height_px, (entry.name, name)
+        site = write_site(entry.scene, scene_camera(entry.picture.camera, width_px, height_px), tmp_path / entry.name)
+        assert set(entry.scene.zones) <= {zone.zone_id for zone in site.zones.zones}
