@@ -116,10 +116,10 @@ def _painted(image: Image, window: tuple[int, int, int, int], seen: NDArray[np.u
     if seen.all():
         return shown
     y, x = max(-top, 0), max(-left, 0)
-    shown_seen = seen[y : y + shown.shape[0], x : x + shown.shape[1]].astype(bool)
+    shown_seen = seen[y : y + shown.shape[0], x : x + shown.shape[1]]
     crop = np.empty((*seen.shape, 3), np.uint8)
-    crop[:] = np.rint(shown[shown_seen].mean(axis=0)).astype(np.uint8)
-    crop[y : y + shown.shape[0], x : x + shown.shape[1]][shown_seen] = shown[shown_seen]
+    crop[:] = np.rint(cv2.mean(shown, mask=shown_seen)[:3]).astype(np.uint8)
+    np.copyto(crop[y : y + shown.shape[0], x : x + shown.shape[1]], shown, where=shown_seen.astype(bool)[:, :, None])
     return crop
 
 
