@@ -235,6 +235,8 @@ def test_two_sources_of_one_name(bundle: Path, outbox: Outbox, tmp_path: Path) -
 def test_a_model_that_cannot_blur_is_refused_early(wall: PatrolConfig, outbox: Outbox, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"face model .*none\.onnx is missing"):
         run_patrol(replace(wall, face_model=tmp_path / "none.onnx"), outbox)
+    with pytest.raises(InputError, match=r"plate model .*none\.onnx is missing"):
+        run_patrol(replace(wall, plate_model=tmp_path / "none.onnx"), outbox)
 
 
 def test_the_tracker_waits_as_long_as_the_pictures_are_apart() -> None:
