@@ -54,7 +54,9 @@ def write_contact_sheets(
             shown = samples[start : start + _COLUMNS * _ROWS]
             name = f"{split}_{start // (_COLUMNS * _ROWS) + 1:03d}.jpg"
             sheet = _sheet(shown, start + 1, colours)
-            (folder / name).write_bytes(cv2.imencode(".jpg", sheet, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1])
+            (folder / name).write_bytes(
+                cv2.imencode(".jpg", sheet, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].tobytes()
+            )
             pages.append(_page(name, shown, start + 1))
             done += len(shown)
             on_progress(done, len(dataset.samples))

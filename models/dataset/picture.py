@@ -68,8 +68,9 @@ class Picture:
     @property
     def stored_size_px(self) -> tuple[int, int]:
         """(width, height) of the file before it is turned."""
-        size = (self.width_px, self.height_px)
-        return size[::-1] if self.orientation >= 5 else size
+        if self.orientation >= 5:
+            return self.height_px, self.width_px
+        return self.width_px, self.height_px
 
 
 def read_picture(path: Path, limits: Limits) -> Picture:

@@ -86,7 +86,7 @@ class SourceLabels:
 def around(points: Sequence[tuple[float, float]]) -> tuple[float, float, float, float]:
     """Left, top, right, bottom of an outline; all NaN when any number of it is not finite (``min`` would hide it)."""
     if not all(math.isfinite(value) for point in points for value in point):
-        return (math.nan,) * 4
+        return math.nan, math.nan, math.nan, math.nan
     xs, ys = [x for x, _ in points], [y for _, y in points]
     return min(xs), min(ys), max(xs), max(ys)
 

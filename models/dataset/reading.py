@@ -13,7 +13,8 @@ from models.dataset.near_duplicates import close_pairs, looks
 from models.dataset.places import split_source
 from models.dataset.problems import Effect, Kind, Problem, ProblemLog
 from models.dataset.sample import SPLITS, Sample
-from models.dataset.source import SourceReading, read_index, read_source
+from models.dataset.scenes import read_index
+from models.dataset.source import SourceReading, read_source
 from models.recipe import Recipe, SourceSpec
 
 Progress = Callable[[int, int], None]

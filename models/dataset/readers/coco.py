@@ -29,7 +29,7 @@ def read_coco(folder: SourceFolder) -> SourceLabels:
     sizes: dict[str, tuple[int, int]] = {}
     for index, item in enumerate(objects(content.get("images"))):
         name = name_by_id.get(_key(item.get("id")))
-        if name in folder.pictures and name not in sizes:
+        if name is not None and name in folder.pictures and name not in sizes:
             stored[name], sizes[name] = _frame(folder, path, name, item, f"images[{index}]")
     torn: set[str] = set()
     for index, item in enumerate(objects(content.get("annotations"))):
