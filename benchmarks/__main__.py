@@ -5,7 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("parity", "verdict_10k", "clean_clips", "patrol_cost", "model_cost", "scenes", "privacy_recall")
+BENCHMARKS = (
+    "parity",
+    "verdict_10k",
+    "clean_clips",
+    "patrol_cost",
+    "model_cost",
+    "scenes",
+    "privacy_recall",
+    "appearance_roc",
+)
 
 
 def main(names: list[str]) -> int:

@@ -56,14 +56,15 @@ def make_appearance(
         views = cached_passes(
             things, recipe, weights, find_people=find_people, file=out / PASSES, on_progress=progress
         ).views
+    learnt_from, held_out = _side(views, things, "train"), _side(views, things, "val")
     with bar("projection · 投影") as progress:
-        projection = learn(_side(views, things, "train"), things, recipe.learning, progress)
+        projection = learn(learnt_from, things, recipe.learning, progress)
     folder = out / "bundle"
     folder.mkdir(parents=True, exist_ok=True)
     export_onnx(
         embedder(load_backbone(weights), projection.mean, projection.matrix), folder / MODEL, recipe.crop.side_px
     )
-    val = pairs_of(_embedded(_side(views, things, "val"), projection), things)
+    val = pairs_of(_embedded(held_out, projection), things)
     return write_appearance_bundle(
         folder,
         recipe,

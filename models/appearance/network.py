@@ -5,6 +5,7 @@ torch is imported inside functions: only training needs it.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,17 +105,19 @@ def embedder(backbone: Any, mean: NDArray[np.float32], matrix: NDArray[np.float3
 def export_onnx(network: Any, path: Path, side_px: int) -> None:
     """Write the network as ONNX with the static input (1, 4, S, S) ``crop`` and the output (1, D) ``embedding``."""
     import onnx
+    import onnxslim
     import torch
 
-    torch.onnx.export(
-        network,
-        (torch.rand(1, 4, side_px, side_px),),
-        str(path),
-        input_names=["crop"],
-        output_names=["embedding"],
-        opset_version=17,
-        dynamo=False,
-    )
-    import onnxslim
-
+    with warnings.catch_warnings():
+        # The newer exporter needs one more package and writes the same network.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            network,
+            (torch.rand(1, 4, side_px, side_px),),
+            str(path),
+            input_names=["crop"],
+            output_names=["embedding"],
+            opset_version=17,
+            dynamo=False,
+        )
     onnx.save(onnxslim.slim(onnx.load(str(path))), str(path))

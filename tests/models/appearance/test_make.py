@@ -13,7 +13,6 @@ import yaml
 from numpy.typing import NDArray
 
 from detector.appearance import open_embedder
-from detector.appearance_crop import masked_crop
 from models.appearance.make import make_appearance
 from models.appearance.recipe import load_appearance_recipe
 from models.errors import DatasetError
@@ -94,17 +93,6 @@ def test_recipe_to_signed_bundle(tmp_path: Path) -> None:
     assert second is not None
     assert first.tobytes() == second.tobytes()
     assert np.linalg.norm(first) == pytest.approx(1.0, abs=1e-5)
-
-    # The file does what the features and the projection say.
-    import torch
-
-    from models.appearance.network import load_backbone, pooled_features
-
-    planes = masked_crop(image, box, people, embedder.bundle.card.crop.spec())
-    assert planes is not None
-    with torch.inference_mode():
-        features = pooled_features(load_backbone(weights), torch.from_numpy(planes)).numpy()
-    assert np.isfinite(features).all()
 
 
 def test_nothing_held_out_is_an_error(tmp_path: Path) -> None:
