@@ -1,9 +1,10 @@
 """Two branches on one backbone: the start weights' own for the cues that are kept, a trained one for the learnt cues.
 
-A branch is neck and head. The backbone was frozen while the second branch learnt, so it is computed once for both, and
-the kept cues come out bit for bit as the start weights give them. The second branch costs 43 % more multiplications at
-640x384; a single branch that learns the new cues forgets the old ones (see ``models.train``), and one that shares the
-neck as well learns too little (AP50 of sign boards after two epochs .29 beside .59).
+A branch is everything behind the layers that both share: neck and head, and as much of the backbone as was thawed. The
+shared layers stayed frozen while the second branch learnt, so they are computed once for both, and the kept cues come
+out bit for bit as the start weights give them. A single branch that learns the new cues forgets the old ones (see
+``models.train``), and one that shares the neck as well learns too little (AP50 of sign boards after two epochs .29
+beside .59).
 
 To a decoder the result is one head with twice the anchors: kept cues score zero on the learnt half and the other way
 round.
@@ -21,43 +22,52 @@ if TYPE_CHECKING:
     from torch import nn
 
 BACKBONE_LAYERS = 11
-"""The first layers of a YOLO26: its backbone, frozen in training."""
+"""The first layers of a YOLO26: its backbone. At most these are shared."""
 
 
 def join_branches(kept: Any, kept_slots: Mapping[str, int], learnt: Any, learnt_slots: Mapping[str, int]) -> None:
     """Set the learnt branch beside the kept one; ``kept`` becomes the joined network, for evaluation and export.
 
     Args:
-        kept, learnt: Unfused ``DetectionModel``s with equal backbones.
+        kept, learnt: Unfused ``DetectionModel``s; the layers that are equal from the first on are shared.
         kept_slots, learnt_slots: Row by cue in either head. Outputs follow their order, kept cues first.
 
     Raises:
-        CheckpointError: the backbones differ (the learnt branch was trained on other start weights), or a cue is in
-            both.
+        CheckpointError: the first layers differ (the learnt branch was trained on other start weights), or a cue is
+            in both.
     """
     twice = sorted(set(kept_slots) & set(learnt_slots))
     if twice:
         raise CheckpointError(f"cue {twice[0]!r} is both kept and learnt: leave it out of one list")
-    _check_same_backbone(kept, learnt)
+    shared = _shared_layers(kept, learnt)
     prune_head(kept, kept_slots)
     prune_head(learnt, learnt_slots)
-    kept.model[-1] = _joined(kept.model[-1], list(learnt.model[BACKBONE_LAYERS:]))
+    kept.model[-1] = _joined(kept.model[-1], list(learnt.model[shared:]), shared)
     kept.save = sorted({*kept.save, *kept.model[-1].f})
     kept.names = dict(enumerate([*kept_slots, *learnt_slots]))
     kept.nc = kept.yaml["nc"] = len(kept.names)
 
 
-def _check_same_backbone(kept: Any, learnt: Any) -> None:
+def _shared_layers(kept: Any, learnt: Any) -> int:
+    """How many layers from the first on are equal in both networks, at most the backbone."""
+    pairs = zip(kept.model[:BACKBONE_LAYERS], learnt.model[:BACKBONE_LAYERS], strict=True)
+    different = [number for number, (ours, theirs) in enumerate(pairs) if not _equal(ours, theirs)]
+    shared = different[0] if different else BACKBONE_LAYERS
+    if shared == 0:
+        raise CheckpointError(
+            "the networks differ from the first layer on: was this run trained on other start weights?"
+        )
+    return shared
+
+
+def _equal(ours: Any, theirs: Any) -> bool:
     import torch
 
-    ours = kept.model[:BACKBONE_LAYERS].state_dict()
-    theirs = learnt.model[:BACKBONE_LAYERS].state_dict()
-    if ours.keys() != theirs.keys():
-        raise CheckpointError("the two networks have other backbones: both branches need the same start weights")
-    for name, tensor in ours.items():
-        # Checkpoints store half precision: equal means equal after rounding.
-        if tensor.is_floating_point() and not torch.equal(tensor.half(), theirs[name].half()):
-            raise CheckpointError(f"the backbones differ at {name}: was this run trained on other start weights?")
+    one, other = ours.state_dict(), theirs.state_dict()
+    # Checkpoints store half precision: equal means equal after rounding.
+    return one.keys() == other.keys() and all(
+        not tensor.is_floating_point() or torch.equal(tensor.half(), other[name].half()) for name, tensor in one.items()
+    )
 
 
 def _inputs(layer: Any) -> list[int]:
@@ -66,14 +76,14 @@ def _inputs(layer: Any) -> list[int]:
     return [layer.i + source if source < 0 else source for source in sources]
 
 
-def _joined(kept_head: Any, branch: list[Any]) -> nn.Module:
+def _joined(kept_head: Any, branch: list[Any], shared: int) -> nn.Module:
     import torch
     from torch import nn
 
-    taps = sorted({source for layer in branch for source in _inputs(layer) if source < BACKBONE_LAYERS})
+    taps = sorted({source for layer in branch for source in _inputs(layer) if source < shared})
 
     class TwoBranches(nn.Module):
-        """The last layer of the joined network: the kept head, and the learnt neck and head."""
+        """The last layer of the joined network: the kept head, and the learnt layers."""
 
         def __init__(self) -> None:
             super().__init__()

@@ -124,10 +124,11 @@ def test_pruning_refuses_rows_that_are_not_there(weights: Path, rows: dict[str, 
         prune_head(load_network(weights).model, rows)
 
 
-def test_joined_branches_give_what_each_gave_alone(weights: Path) -> None:
+@pytest.mark.parametrize("shared", [11, 5])
+def test_joined_branches_give_what_each_gave_alone(weights: Path, shared: int) -> None:
     import torch
 
-    from models.branches import BACKBONE_LAYERS, join_branches
+    from models.branches import join_branches
     from models.pseudo_labels import load_network
 
     picture = torch.from_numpy(np.random.default_rng(1).random((1, 3, 64, 96), np.float32))
@@ -135,12 +136,11 @@ def test_joined_branches_give_what_each_gave_alone(weights: Path) -> None:
     learnt, alone = load_network(weights).model.eval(), load_network(weights).model.eval()
     torch.manual_seed(1)
     with torch.no_grad():
-        for ours, theirs in zip(
-            learnt.model[BACKBONE_LAYERS:].parameters(), alone.model[BACKBONE_LAYERS:].parameters(), strict=True
-        ):
+        for ours, theirs in zip(learnt.model[shared:].parameters(), alone.model[shared:].parameters(), strict=True):
             ours += 0.01 * torch.randn_like(ours)
             theirs.copy_(ours)
         join_branches(joined, {"person": 0, "bus": 5}, learnt, {"signboard": 79})
+        assert joined.model[-1].branch[0].i == shared
         both, kept, new = joined(picture), start(picture)[0], alone(picture)[0]
     anchors = kept.shape[2]
     assert both.shape == (1, 4 + 3, 2 * anchors)
@@ -159,7 +159,7 @@ def test_joining_refuses_another_backbone_and_doubled_cues(weights: Path, tmp_pa
     other = load_network(weights).model
     with torch.no_grad():
         other.model[0].conv.weight += 1
-    with pytest.raises(CheckpointError, match="backbones differ at"):
+    with pytest.raises(CheckpointError, match="differ from the first layer on"):
         join_branches(load_network(weights).model, {"person": 0}, other, {"signboard": 79})
     with pytest.raises(CheckpointError, match="'person' is both kept and learnt"):
         join_branches(load_network(weights).model, {"person": 0}, other, {"person": 0})
