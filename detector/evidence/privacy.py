@@ -28,8 +28,8 @@ PERSON = "person"
 PERSON_HEAD: Final = "person_head"
 VEHICLE_BAND: Final = "vehicle_band"
 _CELLS = 4
-_BAND_CELLS = 8
-"""Across a band, two thirds of a vehicle: one or two cells to the height of a plate, so no character is left."""
+_BAND_CELLS = 12
+"""Across a band, two thirds of a vehicle: about two cells to the height of a plate, so no character is left."""
 _FACE_MARGIN = 0.3
 _PLATE_MARGIN = 0.15
 _BAND_MARGIN = 0.05
