@@ -117,12 +117,20 @@ def verify(
     ] = None,
 ) -> None:
     """Check a bundle as a device does: signature, hashes, card, network, golden output. Needs no torch. 校验"""
+    from detector.appearance import open_embedder
+    from detector.model.appearance_bundle import is_appearance
     from detector.model.signers import read_signer, shipped_trust
     from detector.model.yolo import open_detector
 
-    detector = open_detector(bundle_dir, trust=shipped_trust().also(map(read_signer, trust or ())))
-    card, signer = detector.bundle.card, detector.bundle.signer
-    counts = f"{len(card.cues)} cues, {len(detector.bundle.golden)} golden boxes"
+    trusted = shipped_trust().also(map(read_signer, trust or ()))
+    if is_appearance(bundle_dir):
+        bundle = open_embedder(bundle_dir, trusted).bundle
+        card, signer = bundle.card, bundle.signer
+        counts = f"{len(card.cues)} cues, vectors of {card.model.size}, golden vector reproduced"
+    else:
+        detector = open_detector(bundle_dir, trust=trusted)
+        card, signer = detector.bundle.card, detector.bundle.signer
+        counts = f"{len(card.cues)} cues, {len(detector.bundle.golden)} golden boxes"
     typer.echo(f"{card.name} {card.version}: ok, {counts}")
     typer.echo(f"签名者 · signed by {signer.name} (key {signer.key_id[:16]})")
 

@@ -22,7 +22,7 @@ from detector.frame import Image
 from detector.model.card import BothLanguages
 from detector.model.session import ModelPort, model_ports
 from detector.model.signed_folder import SUMS, read_signed
-from detector.model.signers import Trust
+from detector.model.signers import Signer, Trust
 from detector.vocabulary import CUE_PATTERN
 
 SCHEMA = "kerbwatch-appearance/1"
@@ -143,7 +143,17 @@ class AppearanceBundle:
     card: AppearanceCard
     model: bytes = field(repr=False)
     model_sha256: str
+    signer: Signer
     golden: AppearanceGolden = field(repr=False)
+
+
+def is_appearance(folder: Path) -> bool:
+    """Whether a folder's card names the appearance schema; nothing is parsed or trusted yet."""
+    try:
+        with (Path(folder) / CARD).open("rb") as card:
+            return SCHEMA.encode() in card.read(200)
+    except OSError:
+        return False
 
 
 def load_appearance_bundle(folder: Path, trust: Trust | None = None) -> AppearanceBundle:
@@ -172,6 +182,7 @@ def load_appearance_bundle(folder: Path, trust: Trust | None = None) -> Appearan
         card=card,
         model=model,
         model_sha256=hashlib.sha256(model).hexdigest(),
+        signer=signed.signer,
         golden=_golden(card, files[card.golden.image], files[card.golden.expected]),
     )
 

@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from typer.testing import CliRunner
 
 from detector.appearance import Embedder, log10_likelihood_ratio, open_embedder, similarity
 from detector.errors import InputError
+from detector.model.signers import Signer
 from models.appearance.bundle import appearance_readme
 from models.appearance.recipe import load_appearance_recipe
+from models.cli import app
 from models.signing import sign_folder
 from tests.signing import KEY, TRUST
 
@@ -29,6 +32,15 @@ def embedder(tmp_path_factory: pytest.TempPathFactory) -> Embedder:
     shutil.copytree(ZOO, folder)
     sign_folder(folder, KEY)
     return open_embedder(folder, TRUST)
+
+
+def test_verify_knows_the_bundle(embedder: Embedder, tmp_path: Path) -> None:
+    public = tmp_path / "throw-away.pub"
+    public.write_text(Signer.of(KEY, "throw-away").to_text(), encoding="utf-8")
+    result = CliRunner().invoke(app, ["verify", str(embedder.bundle.dir), "--trust", str(public)])
+    assert result.exit_code == 0, result.output
+    assert "appearance-n 0.1.0: ok" in result.output
+    assert "signed by throw-away" in result.output
 
 
 def street(seed: int) -> NDArray[np.uint8]:
