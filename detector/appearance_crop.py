@@ -136,9 +136,8 @@ def _fitted(picture: NDArray[Any], side_px: int) -> NDArray[Any]:
     """Resized to the square; each axis shrinks by averaging and grows by interpolation, for a sign is wide and flat."""
     height, width = picture.shape[:2]
     shrunk = (min(width, side_px), min(height, side_px))
-    fitted: Any = picture
     if shrunk != (width, height):
-        fitted = cv2.resize(fitted, shrunk, interpolation=cv2.INTER_AREA)
+        picture = np.asarray(cv2.resize(picture, shrunk, interpolation=cv2.INTER_AREA), picture.dtype)
     if shrunk != (side_px, side_px):
-        fitted = cv2.resize(fitted, (side_px, side_px), interpolation=cv2.INTER_LINEAR)
-    return fitted
+        picture = np.asarray(cv2.resize(picture, (side_px, side_px), interpolation=cv2.INTER_LINEAR), picture.dtype)
+    return picture
