@@ -55,7 +55,7 @@ def train(
         settings: See :class:`~models.recipe.TrainSettings`.
         resume: Continue after the last whole epoch of an earlier, killed run in ``out``; starts afresh when that run
             finished no epoch, and does nothing when it finished them all. Another number of epochs than before bends
-            the learning rate to the new end.
+            the learning rate to the new end; more of them go on with a finished run.
         on_epoch: Called with (epochs done, epochs in all).
 
     Raises:
@@ -70,7 +70,7 @@ def train(
             f"{folder} already holds a training run: give --resume to go on with it, or another --out"
         )
     record = folder / "run_record.json"
-    if resume and record.is_file():
+    if resume and record.is_file() and _epochs_of(record) >= settings.epochs:
         return TrainedRun(folder, checkpoints / "best.pt", record)
     last = newest_intact_checkpoint(checkpoints) if resume else None
     if last is not None:
@@ -101,8 +101,20 @@ def newest_intact_checkpoint(folder: Path) -> Path | None:
                 load_network(path)
             except CheckpointError:
                 continue
-            return path
+            if _can_go_on(path):
+                return path
     return None
+
+
+def _can_go_on(checkpoint: Path) -> bool:
+    """A finished run strips its last checkpoint of what a further epoch needs; the one of its last epoch has it."""
+    import torch
+
+    return bool(torch.load(checkpoint, map_location="cpu", weights_only=False)["epoch"] >= 0)
+
+
+def _epochs_of(record: Path) -> int:
+    return int(json.loads(record.read_text(encoding="utf-8"))["settings"]["epochs"])
 
 
 def _on_schedule(checkpoint: Path, settings: TrainSettings, scratch: Path) -> Path:
