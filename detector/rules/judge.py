@@ -52,6 +52,8 @@ def _judge_by(
     unattended = not speaks and unattended_group(track, rule.groups) is not None
     if not speaks and not unattended:
         return None
+    # From the air the seller is under the parasol: that nobody is seen does not make a stall an abandoned one.
+    unattended = unattended and observed_by != "drone"
     case = _Case(rule, track, place if isinstance(place, Place) else None)
     for exemption in rule.exemptions:
         if _exempts(exemption, track, unattended=unattended):

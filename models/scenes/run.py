@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from detector.geo.camera import ObservedBy
 from models.scenes.ground import scene_camera
 from models.scenes.schema import Scene
 from models.scenes.score import SceneResult, score_scene
@@ -71,4 +72,5 @@ def _watch(scene: Scene, looks: tuple[Look, ...], cues: tuple[str, ...]) -> Watc
     camera = scene_camera(scene.picture.camera, width_px, height_px)
     with tempfile.TemporaryDirectory() as scratch:
         site = write_site(scene.scene, camera, Path(scratch) / "site")
-    return watch(scene.scene, looks, camera, site, cues)
+    observed_by: ObservedBy = "drone" if scene.picture.camera.looks_down else "fixed"
+    return watch(scene.scene, looks, camera, site, cues, observed_by)

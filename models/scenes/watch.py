@@ -20,7 +20,7 @@ import cv2
 
 from detector.detections import Detections
 from detector.frame import Frame, Image
-from detector.geo.camera import FixedPose
+from detector.geo.camera import FixedPose, ObservedBy
 from detector.geo.localise import place_of
 from detector.hit import Hit
 from detector.rules import judge_tracks
@@ -128,7 +128,14 @@ def _frames(path: Path, clip: ClipIn) -> Iterator[tuple[Image, float]]:
         video.release()
 
 
-def watch(scene: SceneIn, looks: Sequence[Look], camera: FixedPose, site: Site, cues: tuple[str, ...]) -> Watched:
+def watch(
+    scene: SceneIn,
+    looks: Sequence[Look],
+    camera: FixedPose,
+    site: Site,
+    cues: tuple[str, ...],
+    observed_by: ObservedBy = "fixed",
+) -> Watched:
     """The verdicts on a scene, by the same tracker, geometry and rules as on a patrol."""
     shown = looks if len(looks) > 1 else _standing(looks[0], _patience_s(site))
     step_s = max(b.at_s - a.at_s for a, b in pairwise(shown))
@@ -145,7 +152,7 @@ def watch(scene: SceneIn, looks: Sequence[Look], camera: FixedPose, site: Site, 
         image=looks[-1].image,
         detections=tuple(seen.detections for seen in looks),
         tracks={track.track_id: track for track in finished},
-        hits=judge_tracks(finished, places, site, camera.observed_by),
+        hits=judge_tracks(finished, places, site, observed_by),
     )
 
 

@@ -152,6 +152,24 @@ def test_verdicts(track, where, kind, outcome, detail):
 
 
 @pytest.mark.parametrize(
+    ("track", "where", "outcome", "look_alike"),
+    [
+        (thing("stall"), place(-60, 5), "violation", None),
+        (thing("umbrella", "table"), place(-60, 5), "violation", None),
+        (thing("stall", **EVENING_TIME), place(-37, 5), "allowed", "permitted_vendor"),
+        (thing("stall", moving=True), place(-60, 5), "allowed", "vendor_moving_on"),
+    ],
+)
+def test_from_the_air_nobody_sees_the_seller_under_the_parasol(track, where, outcome, look_alike):
+    hit = judge(track, where, SITE, "drone")
+    assert hit is not None
+    assert (hit.kind, hit.outcome, hit.look_alike) == ("street_stall", outcome, look_alike)
+    from_the_street = judge(track, where, SITE, "fixed")
+    assert from_the_street is not None
+    assert from_the_street.look_alike in ("abandoned_stall", "vendor_moving_on")
+
+
+@pytest.mark.parametrize(
     ("track", "where"),
     [
         (thing("car"), place(10, 5)),  # a parked car is nobody's rule
