@@ -60,7 +60,7 @@ def _environment() -> dict[str, str]:
 
 def test_export_to_bundle_in_one_epoch(export: Path, weights: Path, tmp_path: Path) -> None:
     command = _command(export, weights, tmp_path, "--epochs", "1")
-    done = subprocess.run(command, env=_environment(), capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, env=_environment(), capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     detector = _opened(tmp_path)
     assert detector.cue_names[0] == "person"
@@ -82,11 +82,11 @@ def test_a_killed_run_goes_on_where_it_was(export: Path, weights: Path, tmp_path
     assert not (checkpoints / "epoch4.pt").exists(), "the kill came too late"
     # The kill may have torn the newest files; the whole epoch before them is what there is to go on from.
     (checkpoints / "last.pt").write_bytes(b"torn by the kill")
-    again = subprocess.run(command, env=_environment(), capture_output=True, text=True, timeout=300, check=False)
+    again = subprocess.run(command, env=_environment(), capture_output=True, text=True, timeout=600, check=False)
     assert again.returncode == 2, again.stderr[-3000:]
     assert "give --resume" in again.stderr
     resumed = [*command, "--resume"]
-    done = subprocess.run(resumed, env=_environment(), capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(resumed, env=_environment(), capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     with (tmp_path / "run" / "results.csv").open(encoding="utf-8") as file:
         epochs = [int(float(row["epoch"])) for row in csv.DictReader(file)]
