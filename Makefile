@@ -21,7 +21,7 @@ $(VENV)/.demo: pyproject.toml package-lock.json tools/fetch_web.py | $(BIN)/pyth
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.demo
-	@echo "Installing the test and lint tools: about 110 MB more, no torch."
+	@echo "Installing the test and lint tools: about 125 MB more, no torch."
 	$(PIP) install -q -e '.[dev]'
 	@touch $@
 
