@@ -49,6 +49,10 @@ WeightsOption = Annotated[
         help="Start weights with the 80 COCO classes: a .pt file, or a name such as yolo26n.pt (fetched once).",
     ),
 ]
+CheckpointOption = Annotated[Path | None, typer.Option(help="Another checkpoint than the best of the run.")]
+InputOption = Annotated[
+    str | None, typer.Option("--input", metavar="HxW", help="Another input size than the recipe's, e.g. 640x640.")
+]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder of the model: dataset/, run/ and bundle/.")]
 
 
@@ -93,10 +97,8 @@ def bundle(
     recipe: RecipeOption = None,
     data_root: DataRootOption = None,
     data: DataOption = None,
-    checkpoint: Annotated[Path | None, typer.Option(help="Another checkpoint than the best of the run.")] = None,
-    input_size: Annotated[
-        str | None, typer.Option("--input", metavar="HxW", help="Another input size than the recipe's, e.g. 640x640.")
-    ] = None,
+    checkpoint: CheckpointOption = None,
+    input_size: InputOption = None,
     to: Annotated[Path | None, typer.Option("--to", help="Folder of the bundle, if not OUT/bundle.")] = None,
     sign_key: SignKeyOption = None,
 ) -> None:
@@ -107,6 +109,38 @@ def bundle(
     plan = _plan(recipe, data_root, data)
     plan = with_input(plan, input_size) if input_size else plan
     _bundle(plan, weights, checkpoint or run.best, run.record, out, to or out / "bundle", signing_key_of(sign_key))
+
+
+@app.command()
+def export(
+    weights: WeightsOption,
+    out: OutOption,
+    to: Annotated[Path, typer.Option("--to", help="The ONNX file to write.")],
+    recipe: RecipeOption = None,
+    data_root: DataRootOption = None,
+    data: DataOption = None,
+    checkpoint: CheckpointOption = None,
+    input_size: InputOption = None,
+    nms_free: Annotated[
+        bool, typer.Option("--nms-free", help="The head that needs no suppression, instead of the dense one.")
+    ] = False,
+) -> None:
+    """Write a run's network as a bare ONNX file, for another input size or another head; devices take bundles. 导出"""
+    from models.dataset import read_back
+    from models.make import export as export_network
+    from models.make import run_of, with_input
+
+    plan = _plan(recipe, data_root, data)
+    plan = with_input(plan, input_size) if input_size else plan
+    export_network(
+        plan,
+        read_back(out / "dataset"),
+        weights=weights,
+        checkpoint=checkpoint or run_of(out).best,
+        onnx=to,
+        layout="nms_free" if nms_free else "raw",
+    )
+    typer.echo(f"{to}: {plan.export.height_px}x{plan.export.width_px}, {to.stat().st_size / 1e6:.1f} MB")
 
 
 @app.command()

@@ -29,7 +29,7 @@ from models.dataset import (
     unlabelled,
 )
 from models.errors import CheckpointError, DatasetError, RecipeError
-from models.export import export_joined
+from models.export import Layout, export_joined
 from models.measure.average import rank
 from models.measure.baseline import baseline_detector
 from models.measure.detect import Matches, find_matches, measuring_detector
@@ -215,14 +215,10 @@ def make_bundle(
         CheckpointError: the checkpoint was trained on other start weights, or those do not know a kept cue.
         BundleError: the bundle does not pass the device's checks.
     """
-    kept = {cue: row for row, cue in taught_cues(plan.of_origin("kept"), dataset.names).items()}
-    unknown = sorted(set(plan.of_origin("kept")) - set(kept))
-    if unknown:
-        raise CheckpointError(f"the start weights do not know {unknown[0]!r}: such a cue can be trained, not kept")
-    learnt = {cue: dataset.slots[cue] for cue in plan.of_origin("trained")}
+    learnt = plan.of_origin("trained")
     clear_pictures(folder)
     onnx = folder / "model.onnx"
-    export_joined(weights, kept, checkpoint, learnt, onnx, plan.export)
+    export(plan, dataset, weights=weights, checkpoint=checkpoint, onnx=onnx)
     golden = read_golden(plan.golden_image, plan.golden_blur_px)
     card = Card(plan.name, plan.version, plan.licence, plan.cues, plan.texts, _training(plan, dataset, record))
     bundle = write_bundle(folder, onnx=onnx, card=card, spec=plan.export, golden=golden, key=key)
@@ -240,7 +236,7 @@ def make_bundle(
         thresholds,
         may_show={sample.source for sample in dataset.samples}.__contains__,
         # A model that keeps no street cue looks from the air, where a person is a dozen pixels and nobody can be told.
-        people=start if kept else None,
+        people=start if plan.of_origin("kept") else None,
         results=_results(checkpoint),
     )
     card = replace(
@@ -249,6 +245,31 @@ def make_bundle(
     # Once more, since the golden boxes are those above the thresholds.
     write_bundle(folder, onnx=onnx, card=card, spec=plan.export, golden=golden, key=key)
     return metrics
+
+
+def export(
+    plan: Plan, dataset: BuiltDataset, *, weights: Path, checkpoint: Path, onnx: Path, layout: Layout = "raw"
+) -> None:
+    """Write a run's network as the ONNX file that a bundle of the plan would hold, run once beside the network itself.
+
+    Args:
+        plan: What the model is; its input size is the file's.
+        dataset: What it learnt from.
+        weights: The start weights.
+        checkpoint: The trained branch.
+        onnx: The file to write.
+        layout: ``raw``, or ``nms_free``.
+
+    Raises:
+        CheckpointError: the checkpoint was trained on other start weights, those do not know a kept cue, or the file
+            does not say what the network says.
+    """
+    kept = {cue: row for row, cue in taught_cues(plan.of_origin("kept"), dataset.names).items()}
+    unknown = sorted(set(plan.of_origin("kept")) - set(kept))
+    if unknown:
+        raise CheckpointError(f"the start weights do not know {unknown[0]!r}: such a cue can be trained, not kept")
+    learnt = {cue: dataset.slots[cue] for cue in plan.of_origin("trained")}
+    export_joined(weights, kept, checkpoint, learnt, onnx, plan.export, layout)
 
 
 def held_out(samples: Sequence[Sample], evaluation: Sequence[Sample], learnt: Sequence[str]) -> list[Sample]:

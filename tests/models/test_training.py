@@ -16,6 +16,8 @@ import pytest
 from detector.model.signers import Trust, read_signer
 from detector.model.yolo import Detector, open_detector
 from models.errors import CheckpointError
+from models.export import Layout
+from models.recipe import ExportSpec
 from models.signing import make_key, public_path
 from tests.models.networks import random_start_weights, write_export
 
@@ -95,6 +97,29 @@ def test_a_killed_run_goes_on_where_it_was(export: Path, weights: Path, tmp_path
     record = json.loads((tmp_path / "run" / "run_record.json").read_text(encoding="utf-8"))
     assert [start["after_epoch"] for start in record["starts"]] in ([None, 1], [None, 2], [None, 3], [None, 4])
     _opened(tmp_path)
+
+
+@pytest.mark.parametrize("layout", ["raw", "nms_free"])
+def test_an_export_is_run_beside_its_network(weights: Path, tmp_path: Path, layout: Layout) -> None:
+    import torch
+
+    from models.export import check_against_trainer, export_pruned
+    from models.prune import prune_head
+    from models.pseudo_labels import load_network
+
+    spec, rows, onnx = ExportSpec(height_px=64, width_px=96), {"person": 0, "bus": 5}, tmp_path / "model.onnx"
+    export_pruned(weights, rows, onnx, spec, layout)  # raises when the file says something else
+    network = load_network(weights).model
+    prune_head(network, rows)
+    network.model[-1].end2end = layout == "nms_free"
+    with torch.no_grad():
+        for parameter in network.model[-1].parameters():
+            parameter *= 0.1
+    with pytest.raises(CheckpointError, match=r"differs from the network by .* px and .* in score"):
+        check_against_trainer(network, onnx, spec)
+    with pytest.raises(CheckpointError, match=r"the exported file gives \(1, .*, the network \(1, .*: export again"):
+        network.model[-1].end2end = layout != "nms_free"
+        check_against_trainer(network, onnx, spec)
 
 
 def test_pruning_leaves_the_kept_outputs_alone(weights: Path) -> None:
