@@ -6,11 +6,12 @@ A person looks at the picture; this reviewer looks the box up among the picture'
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import zip_longest
 from typing import Any
 
 import httpx
@@ -93,7 +94,15 @@ def make_tasks(cases: Iterable[tuple[dict[str, Any], Labelled]], count: int) -> 
             well_boxed += 1
             decision = Decision.ALLOW if well_boxed % 3 == 0 else Decision.CONFIRM
         tasks.append(Task(case["id"], case["kind"], decision, cue or case["cue"], truth_px))
-    return _choose(tasks, count)
+    return _choose(_kinds_in_turn(tasks), count)
+
+
+def _kinds_in_turn(tasks: Sequence[Task]) -> list[Task]:
+    """The first of each kind, the second of each kind and so on: a common kind leaves room for a rare one."""
+    by_kind: dict[str, list[Task]] = defaultdict(list)
+    for task in tasks:
+        by_kind[task.kind].append(task)
+    return [task for turn in zip_longest(*by_kind.values()) for task in turn if task is not None]
 
 
 def _choose(tasks: Sequence[Task], count: int) -> list[Task]:

@@ -61,6 +61,13 @@ def test_rare_decisions_are_among_the_chosen() -> None:
     assert [task.case_id for task in chosen] == sorted(task.case_id for task in chosen)
 
 
+def test_a_rare_kind_is_not_crowded_out() -> None:
+    signs = [(_case(number), _picture(("signboard", SEEN))) for number in range(60)]
+    bikes = [(_case(100 + n, "motorcycle", "disorderly_bike"), _picture(("motorcycle", SEEN))) for n in range(9)]
+    kinds = [task.kind for task in make_tasks([*signs, *bikes], 30)]
+    assert kinds.count("disorderly_bike") >= 6
+
+
 def test_a_case_names_its_picture_by_its_time() -> None:
     assert picture_number({"first_seen_at": "2026-01-05T02:00:00Z"}) == 0
     assert picture_number({"first_seen_at": "2026-01-09T04:00:00+00:00"}) == 2
