@@ -125,9 +125,6 @@ class TrainSettings(_Strict):
     batch: int = Field(default=16, ge=1)
     frozen_layers: int = Field(default=11, ge=0)
     """First layers that keep the start weights: 11, the whole backbone, where cues are kept beside the learnt ones."""
-    thaw_after_epochs: int | None = Field(default=None, ge=1)
-    """After these only the first ``thawed_from_layer`` layers stay frozen; the later ones are the branch's own."""
-    thawed_from_layer: int = Field(default=5, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0.0)
     final_learning_rate_ratio: float = Field(default=0.05, gt=0.0, le=1.0)
     warmup_epochs: float = Field(default=1.0, ge=0.0)

@@ -80,7 +80,6 @@ def train(
     trainer = _trainer(dataset, weights, folder, settings, last)
     trainer.add_callback("on_fit_epoch_end", lambda t: on_epoch(t.epoch + 1, t.epochs))
     trainer.add_callback("on_train_start", lambda t: _learn_the_dense_head(t, dataset))
-    trainer.add_callback("on_train_epoch_start", lambda t: _thaw(t, settings))
     if settings.frozen_batchnorm:
         trainer.add_callback("on_train_batch_start", _freeze_batchnorm)
     trainer.train()
@@ -176,15 +175,6 @@ def _learn_the_dense_head(trainer: Any, dataset: BuiltDataset) -> None:
     trainer.model.criterion = reviewed_loss(trainer.model, dataset.unreviewed_rows)
     for network in (trainer.model, trainer.ema.ema):
         network.model[-1].end2end = False
-
-
-def _thaw(trainer: Any, settings: TrainSettings) -> None:
-    """Let the later layers of the backbone learn too, once neck and head no longer start from nothing."""
-    if settings.thaw_after_epochs is None or trainer.epoch < settings.thaw_after_epochs:
-        return
-    for layer in trainer.model.model[settings.thawed_from_layer : settings.frozen_layers]:
-        for parameter in layer.parameters():
-            parameter.requires_grad = True
 
 
 def _freeze_batchnorm(trainer: Any) -> None:

@@ -2,5 +2,5 @@
  "schema": "kerbwatch-signature/1",
  "algorithm": "ed25519+sha256",
  "key_id": "c56e58f6cb841abc167427c54f836162b1ac3da37f213f449f0362da06e55448",
- "signature": "xVihlsGPgtW8c2tv5dfxC8OiILjTdASvldefBLxgYOGDgmYP4t5eD3fs1AOYapNN7PgYxUl+b9RM2MBJAkptDQ=="
+ "signature": "yiNRwgIw1Ct99DiDpsnnUrq93nJj4nxGA6+HuUgdbosvBJJhmBKNYUioLEh6DnVDw2wxmpZMgeYYeOSvpKVjCw=="
 }
