@@ -233,7 +233,9 @@ def train(place: Workplace, recipe: Path, weights: Path, manifest_sha256: str) -
         hold(record["dataset_manifest_sha256"] == manifest_sha256, "the run learnt from another manifest")
         hold(record["settings"]["epochs"] == 1, f"{record['settings']['epochs']} epochs were run")
         card = yaml.safe_load((model / "bundle" / "card.yaml").read_text(encoding="utf-8"))
-        learnt = [cue["name"] for cue in card["cues"] if cue["origin"] == "trained"]
+        learnt = [
+            f"{cue['name']} from {cue['training_boxes']} boxes" for cue in card["cues"] if cue["origin"] == "trained"
+        ]
         onnx = hashlib.sha256((model / "bundle" / "model.onnx").read_bytes()).hexdigest()
         say(f"learnt: {', '.join(learnt)}; kept: {len(card['cues']) - len(learnt)} cues; model.onnx `{onnx[:16]}`")
     return model / "bundle"
