@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from models.dataset.limits import Limits
 from models.dataset.problems import Kind
@@ -93,7 +93,7 @@ def read_picture(path: Path, limits: Limits) -> Picture:
 @lru_cache(maxsize=100_000)
 def _read_picture(path: Path, size_bytes: int, modified_ns: int, limits: Limits) -> Picture:
     """Cached by size and time: one command asks for the same pictures to train, to measure and to compare."""
-    del size_bytes, modified_ns
+    del modified_ns
     content = path.read_bytes()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # odd metadata is no fault of the pixels
@@ -102,6 +102,8 @@ def _read_picture(path: Path, size_bytes: int, modified_ns: int, limits: Limits)
             image = Image.open(io.BytesIO(content), formats=("JPEG", "PNG"))
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
             raise BadPicture(Kind.PICTURE_HUGE, str(error)) from error
+        except UnidentifiedImageError as error:  # its own text holds an address in memory, new in every run
+            raise BadPicture(Kind.PICTURE_UNREADABLE, f"no JPEG or PNG, {size_bytes} bytes") from error
         width_px, height_px = image.size
         if width_px * height_px > limits.picture_px:
             raise BadPicture(Kind.PICTURE_HUGE, f"{width_px}x{height_px} px, at most {limits.picture_px} px in all")

@@ -11,7 +11,7 @@ from typing import Any
 from models.dataset.problems import Effect, Kind
 from models.dataset.raw_box import PictureLabels, RawBox, SourceLabels
 from models.dataset.readers.folder import SourceFolder, plain_name
-from models.dataset.readers.text_file import number, objects, read_json
+from models.dataset.readers.text_file import declared_size_px, number, objects, read_json
 
 
 def read_coco(folder: SourceFolder) -> SourceLabels:
@@ -23,7 +23,7 @@ def read_coco(folder: SourceFolder) -> SourceLabels:
     path = folder.annotations
     content = read_json(path, folder.limits.annotation_bytes)
     classes = _classes(folder, objects(content.get("categories")))
-    name_by_id = _pictures(folder, objects(content.get("images")))
+    name_by_id, mixed_up = _pictures(folder, objects(content.get("images")))
     boxes: dict[str, list[RawBox]] = {name: [] for name in name_by_id.values() if name in folder.pictures}
     stored: dict[str, bool] = {}
     sizes: dict[str, tuple[int, int]] = {}
@@ -48,7 +48,9 @@ def read_coco(folder: SourceFolder) -> SourceLabels:
     labels = {
         name: PictureLabels(path, tuple(found), stored[name], complete=name not in torn)
         for name, found in boxes.items()
+        if name not in mixed_up
     }
+    labels |= {name: PictureLabels(path, complete=False) for name in mixed_up}
     return SourceLabels(labels, classes)
 
 
@@ -61,26 +63,35 @@ def _classes(folder: SourceFolder, categories: list[dict[str, Any]]) -> dict[int
     classes: dict[int, str] = {}
     for index, item in enumerate(categories):
         class_id, name = item.get("id"), item.get("name")
-        if isinstance(class_id, int) and isinstance(name, str):
+        if isinstance(class_id, int) and isinstance(name, str) and classes.get(class_id, name) == name:
             classes[class_id] = name
         else:
-            detail = f"a category needs an integer id and a name, got {item!r}"
+            detail = f"a category needs an integer id of its own and a name, got {item!r}"
             folder.report(folder.annotations, Kind.MALFORMED_BOX, Effect.IGNORED, detail, f"categories[{index}]")
     return classes
 
 
-def _pictures(folder: SourceFolder, images: list[dict[str, Any]]) -> dict[Any, str]:
-    """Picture name by id; entries without a file are reported."""
+def _pictures(folder: SourceFolder, images: list[dict[str, Any]]) -> tuple[dict[Any, str], set[str]]:
+    """Picture name by id, and the pictures whose boxes may be another's; these and entries without a file are reported.
+
+    Two ids of one name are two pictures of two folders, of which one lies here; two names of one id share its boxes.
+    """
     names: dict[Any, str] = {}
+    keys: dict[str, Any] = {}
+    mixed_up: set[str] = set()
     for index, item in enumerate(images):
         key, file_name = _key(item.get("id")), item.get("file_name")
         name = plain_name(file_name) if isinstance(file_name, str) else None
         if key is not None and name in folder.present:
-            names[key] = name
+            other = names.setdefault(key, name)
+            if other != name or keys.setdefault(name, key) != key:
+                mixed_up |= {other, name}
+                detail = f"id {key!r} or file_name {file_name!r} stands there twice: whose boxes are whose?"
+                folder.report(folder.annotations, Kind.SAME_NAME, Effect.NOT_REVIEWED, detail, f"images[{index}]")
         else:
             detail = f"id {item.get('id')!r}, file_name {file_name!r}"
             folder.report(folder.annotations, Kind.LABEL_WITHOUT_PICTURE, Effect.IGNORED, detail, f"images[{index}]")
-    return names
+    return names, mixed_up
 
 
 def _frame(
@@ -88,9 +99,7 @@ def _frame(
 ) -> tuple[bool, tuple[int, int]]:
     picture = folder.pictures[name]
     width, height = item.get("width"), item.get("height")
-    declared = None
-    if isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0:
-        declared = (width, height)
+    declared = declared_size_px(width, height)
     stored = folder.frame(path, picture, declared, line)
     return stored, declared or (picture.stored_size_px if stored else (picture.width_px, picture.height_px))
 

@@ -11,7 +11,7 @@ from models.dataset.picture import Picture
 from models.dataset.problems import Effect, Kind
 from models.dataset.raw_box import PictureLabels, RawBox, SourceLabels, around
 from models.dataset.readers.folder import SourceFolder, plain_name
-from models.dataset.readers.text_file import number
+from models.dataset.readers.text_file import declared_size_px, number
 from models.dataset.readers.xml_tree import Node, read_xml
 
 _NO_BOXES = frozenset({"polyline", "points", "mask", "cuboid", "ellipse", "skeleton"})
@@ -27,7 +27,9 @@ def read_cvat(folder: SourceFolder) -> SourceLabels:
     labels: dict[str, PictureLabels] = {}
     for image in root.all("image"):
         name = plain_name(image.attributes.get("name", ""))
-        if name in folder.pictures:
+        if name in labels:
+            labels[name] = folder.told_twice(folder.annotations, name, image.line)
+        elif name in folder.pictures:
             labels[name] = _labels(folder, image, folder.pictures[name])
         elif name not in folder.present:
             detail = f"image {image.attributes.get('name', '')!r}"
@@ -37,7 +39,7 @@ def read_cvat(folder: SourceFolder) -> SourceLabels:
 
 def _labels(folder: SourceFolder, image: Node, picture: Picture) -> PictureLabels:
     path = folder.annotations
-    declared = _declared(image)
+    declared = declared_size_px(image.attributes.get("width"), image.attributes.get("height"))
     stored = folder.frame(path, picture, declared, image.line)
     size_px = declared or (picture.stored_size_px if stored else (picture.width_px, picture.height_px))
     boxes: list[RawBox] = []
@@ -55,12 +57,6 @@ def _labels(folder: SourceFolder, image: Node, picture: Picture) -> PictureLabel
     return PictureLabels(path, tuple(boxes), stored, complete)
 
 
-def _declared(image: Node) -> tuple[int, int] | None:
-    texts = [image.attributes.get(name, "") for name in ("width", "height")]
-    width, height = (int(text) if text.isdecimal() else 0 for text in texts)
-    return (width, height) if width and height else None
-
-
 def _box(shape: Node, size_px: tuple[int, int]) -> RawBox:
     label = shape.attributes.get("label")
     if not label:
@@ -75,7 +71,9 @@ def _corners(shape: Node) -> tuple[float, float, float, float]:
         raise ValueError(f"box without {missing[0]}")
     left, top, right, bottom = (number(shape.attributes[name]) for name in ("xtl", "ytl", "xbr", "ybr"))
     turn_rad = math.radians(number(shape.attributes.get("rotation", "0")))
-    if turn_rad == 0 or not math.isfinite(turn_rad):
+    if not math.isfinite(turn_rad):
+        raise ValueError(f"rotation must be degrees, got {shape.attributes['rotation']!r}")
+    if turn_rad == 0:
         return left, top, right, bottom
     cos, sin = abs(math.cos(turn_rad)), abs(math.sin(turn_rad))
     width, height = right - left, bottom - top

@@ -11,7 +11,7 @@ from typing import Protocol
 from models.dataset.limits import Limits
 from models.dataset.picture import Picture
 from models.dataset.problems import Effect, Kind, ProblemLog
-from models.dataset.raw_box import SourceLabels
+from models.dataset.raw_box import PictureLabels, SourceLabels
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,16 @@ class SourceFolder:
         detail = f"labels are for {declared_px[0]}x{declared_px[1]} px, the picture has {shown[0]}x{shown[1]} px"
         self.report(file, Kind.SIZE_MISMATCH, Effect.KEPT, detail, line)
         return self.stored_frame
+
+    def told_twice(self, file: Path, name: str, line: int | str = "") -> PictureLabels:
+        """What counts when labels stand in two places for one picture name: none of them.
+
+        Two pictures of one name in two folders look like this in a file of their labelling tool; which of them lies
+        here cannot be known, so nothing counts as reviewed.
+        """
+        detail = f"{name} has labels in two places: which of them are for this picture?"
+        self.report(file, Kind.SAME_NAME, Effect.NOT_REVIEWED, detail, line)
+        return PictureLabels(file, complete=False)
 
 
 class LabelReader(Protocol):

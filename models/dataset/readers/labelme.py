@@ -14,7 +14,7 @@ from models.dataset.picture import Picture
 from models.dataset.problems import Effect, Kind
 from models.dataset.raw_box import PictureLabels, RawBox, SourceLabels, around
 from models.dataset.readers.folder import SourceFolder, plain_name
-from models.dataset.readers.text_file import number, objects, read_json
+from models.dataset.readers.text_file import declared_size_px, number, objects, read_json
 from models.errors import DatasetError
 
 _NO_BOXES = frozenset({"line", "linestrip", "point", "points", "mask"})
@@ -34,7 +34,9 @@ def read_labelme(folder: SourceFolder) -> SourceLabels:
             continue
         named = plain_name(content["imagePath"]) if isinstance(content.get("imagePath"), str) else ""
         picture = folder.pictures.get(named) or wanted.get(stem)
-        if picture is not None:
+        if picture is not None and picture.name in labels:
+            labels[picture.name] = folder.told_twice(path, picture.name)
+        elif picture is not None:
             labels[picture.name] = _labels(folder, path, content, picture)
         elif named not in folder.present and stem not in present:
             folder.report(path, Kind.LABEL_WITHOUT_PICTURE, Effect.IGNORED, named)
@@ -43,16 +45,14 @@ def read_labelme(folder: SourceFolder) -> SourceLabels:
 
 def _labels(folder: SourceFolder, path: Path, content: dict[str, Any], picture: Picture) -> PictureLabels:
     width, height = content.get("imageWidth"), content.get("imageHeight")
-    declared = None
-    if isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0:
-        declared = (width, height)
+    declared = declared_size_px(width, height)
     stored = folder.frame(path, picture, declared)
     size_px = declared or (picture.stored_size_px if stored else (picture.width_px, picture.height_px))
     boxes: list[RawBox] = []
     complete = True
     for index, shape in enumerate(objects(content.get("shapes"))):
         line = f"shapes[{index}]"
-        if shape.get("shape_type") in _NO_BOXES:
+        if str(shape.get("shape_type")) in _NO_BOXES:
             complete = False
             folder.report(path, Kind.NOT_A_BOX, Effect.NOT_REVIEWED, str(shape["shape_type"]), line)
             continue

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import stat
 from pathlib import Path
 from typing import Any
 
 from models.errors import DatasetError
+
+_WIDEST_PX = 1_000_000
 
 
 def read_bytes(path: Path, limit_bytes: int) -> bytes:
     """A file's content.
 
     Raises:
-        DatasetError: it cannot be read, or is larger than ``limit_bytes``.
+        DatasetError: it cannot be read, is no plain file, or is larger than ``limit_bytes``.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a named pipe would be waited for
+            raise DatasetError(f"{path.name} is not a plain file")
         with path.open("rb") as file:
             content = file.read(limit_bytes + 1)
     except OSError as error:
@@ -66,6 +71,24 @@ def number(value: Any) -> float:
         return float(value)
     except OverflowError:
         return float("inf")
+
+
+def declared_size_px(width: Any, height: Any) -> tuple[int, int] | None:
+    """(width, height) in px where a file states them, as integers or digits.
+
+    None where it states none that a picture can have: some tools write 0, and no decoder opens a million px.
+    """
+    sides = (_side_px(width), _side_px(height))
+    return sides if all(sides) else None
+
+
+def _side_px(value: Any) -> int:
+    side = 0
+    if isinstance(value, str) and value.isdecimal() and len(value) <= len(str(_WIDEST_PX)):
+        side = int(value)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        side = value
+    return side if 0 < side <= _WIDEST_PX else 0
 
 
 def objects(value: Any) -> list[dict[str, Any]]:

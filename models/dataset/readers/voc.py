@@ -12,7 +12,7 @@ from models.dataset.picture import Picture
 from models.dataset.problems import Effect, Kind
 from models.dataset.raw_box import PictureLabels, RawBox, SourceLabels
 from models.dataset.readers.folder import SourceFolder
-from models.dataset.readers.text_file import number
+from models.dataset.readers.text_file import declared_size_px, number
 from models.dataset.readers.xml_tree import Node, read_xml
 from models.errors import DatasetError
 
@@ -30,7 +30,7 @@ def read_voc(folder: SourceFolder) -> SourceLabels:
 
 
 def _labels(folder: SourceFolder, path: Path, picture: Picture) -> PictureLabels:
-    if path.stat().st_size == 0:
+    if path.is_file() and path.stat().st_size == 0:
         folder.report(path, Kind.EMPTY_LABEL_FILE, Effect.NOT_REVIEWED, "an XML file cannot be empty")
         return PictureLabels(path, complete=False)
     try:
@@ -55,9 +55,7 @@ def _labels(folder: SourceFolder, path: Path, picture: Picture) -> PictureLabels
 
 def _declared(size: Node | None) -> tuple[int, int] | None:
     """(width, height) in px where the file states them; some tools write 0."""
-    texts = [size.value(tag) if size else None for tag in ("width", "height")]
-    width, height = (int(text) if text and text.isdecimal() else 0 for text in texts)
-    return (width, height) if width and height else None
+    return declared_size_px(size.value("width"), size.value("height")) if size else None
 
 
 def _box(item: Node, size_px: tuple[int, int]) -> RawBox:

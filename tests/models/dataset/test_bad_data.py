@@ -53,6 +53,14 @@ def test_bad_boxes(tmp_path: Path, line: str, kind: str, boxes: int, reviewed: s
     assert sample.reviewed == reviewed
 
 
+def test_a_file_that_is_no_picture_is_told_alike_in_every_run(tmp_path: Path) -> None:
+    write_source(tmp_path, "s", ["a.png", "b.png"])
+    (tmp_path / "s/images/b.png").write_bytes(b"GIF89a")
+    problems = read_recipe(recipe(tmp_path, source("s")), tmp_path).problems
+    told_of = [problem.detail for problem in problems if problem.kind is Kind.PICTURE_UNREADABLE]
+    assert told_of == ["no JPEG or PNG, 6 bytes"]
+
+
 @pytest.mark.parametrize("line", ["0 0.5 0.5 0.2 0.2", "3 0.5 0.5 1 1", "3 0.95 0.5 0.1 0.1", "3 0.9505 0.5 0.1 0.1"])
 def test_good_boxes_are_no_problem(tmp_path: Path, line: str) -> None:
     """A class that the recipe does not use, the whole picture, a box to the edge, a rounded edge: as written."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +238,91 @@ def test_an_export_with_gaps_is_reported(tmp_path: Path) -> None:
                 ("malformed_box", "annotations.xml", "3"),
             ],
         ),
+        (
+            "voc",
+            "annotations/a.xml",
+            _voc(
+                VOC_BOX.format("sign", 500, 8, 600, 40), f"<size><width>{'9' * 5000}</width><height>80</height></size>"
+            ),
+            [("off_picture", "a.xml", "4")],
+        ),
+        (
+            "coco",
+            "annotations.json",
+            _coco(
+                [{"image_id": 0, "category_id": 3, "bbox": [500, 8, 48, 32]}],
+                [{"id": i, "file_name": name, "width": 10**400, "height": 80} for i, name in enumerate(NAMES)],
+            ),
+            [("off_picture", "annotations.json", "annotations[0]")],
+        ),
+        (
+            "coco",
+            "annotations.json",
+            _coco(
+                [{"image_id": 0, "category_id": 3, "bbox": [12, 8, 48, 32]}],
+                [{"id": i, "file_name": name} for i, name in enumerate([*NAMES, "other/a.png"])],
+            ),
+            [("same_name", "annotations.json", "images[2]")],
+        ),
+        (
+            "coco",
+            "annotations.json",
+            _coco(
+                [{"image_id": 0, "category_id": 3, "bbox": [12, 8, 48, 32]}],
+                [{"id": 0, "file_name": name} for name in NAMES],
+            ),
+            [("same_name", "annotations.json", "images[1]")],
+        ),
+        (
+            "coco",
+            "annotations.json",
+            json.dumps(
+                {
+                    "images": [{"id": i, "file_name": name} for i, name in enumerate(NAMES)],
+                    "categories": [{"id": 3, "name": "sign"}, {"id": 3, "name": "door"}],
+                }
+            ),
+            [("malformed_box", "annotations.json", "categories[1]")],
+        ),
+        (
+            "cvat",
+            "annotations.xml",
+            f'<a><image name="a.png" width="{"9" * 400}" height="80">'
+            '<box label="sign" xtl="500" ytl="8" xbr="600" ybr="40"/></image><image name="街 b.png"/></a>',
+            [("off_picture", "annotations.xml", "1")],
+        ),
+        (
+            "cvat",
+            "annotations.xml",
+            '<a><image name="x/a.png"><box label="sign" xtl="12" ytl="8" xbr="60" ybr="40"/></image>\n'
+            '<image name="y/a.png"/><image name="街 b.png"/></a>',
+            [("same_name", "annotations.xml", "2")],
+        ),
+        (
+            "cvat",
+            "annotations.xml",
+            '<a><image name="a.png"><box label="sign" xtl="12" ytl="8" xbr="60" ybr="40" rotation="nan"/></image>'
+            '<image name="街 b.png"/></a>',
+            [("malformed_box", "annotations.xml", "1")],
+        ),
+        (
+            "labelme",
+            "labels/a.json",
+            _labelme([_shape("sign", [[500, 8], [600, 40]])], imageWidth=10**400),
+            [("off_picture", "a.json", "shapes[0]")],
+        ),
+        (
+            "labelme",
+            "labels/a.json",
+            _labelme([{"label": "sign", "points": [[1, 1], [9, 9]], "shape_type": {}}]),
+            [("malformed_box", "a.json", "shapes[0]")],
+        ),
+        (
+            "labelme",
+            "labels/b.json",
+            _labelme([_shape("sign", [[1, 1], [9, 9]])], imagePath="x\\a.png"),
+            [("same_name", "b.json", "")],
+        ),
         ("labelme", "labels/a.json", "{", [("labels_unreadable", "a.json", "")]),
         ("labelme", "labels/a.json", "[]", [("labels_unreadable", "a.json", "")]),
         ("labelme", "labels/a.json", "[" * 100_000, [("labels_unreadable", "a.json", "")]),
@@ -285,6 +371,42 @@ def test_faults_are_told_with_their_place(
     reading = read_recipe(recipe(tmp_path, spec), tmp_path)
     assert told(reading.problems) == problems
     assert len(reading.samples) == 2, "faults of labels cost no picture"
+
+
+@pytest.mark.parametrize("kind", ["coco", "cvat", "labelme"])
+def test_a_picture_with_labels_in_two_places_counts_as_not_reviewed(tmp_path: Path, kind: str) -> None:
+    root = write_source(tmp_path, "s", ["a.png"])
+    box = '<box label="sign" xtl="12" ytl="8" xbr="60" ybr="40"/>'
+    texts = {
+        "coco": {
+            "annotations.json": _coco(
+                [{"image_id": 0, "category_id": 3, "bbox": [12, 8, 48, 32]}],
+                [{"id": i, "file_name": f"{i}/a.png"} for i in range(2)],
+            )
+        },
+        "cvat": {"annotations.xml": f'<a><image name="x/a.png">{box}</image><image name="y/a.png"/></a>'},
+        "labelme": {f"labels/{i}.json": _labelme([], imagePath=f"{i}/a.png") for i in range(2)},
+    }
+    for file, text in texts[kind].items():
+        (root / file).parent.mkdir(exist_ok=True)
+        (root / file).write_text(text, encoding="utf-8")
+    reading = read_recipe(recipe(tmp_path, source("s", format=kind, labels={"sign": "signboard"})), tmp_path)
+    assert [(sample.reviewed, sample.boxes) for sample in reading.samples] == [(frozenset(), ())]
+    assert "same_name" in {problem.kind for problem in reading.problems}
+
+
+@pytest.mark.parametrize("kind", ["yolo", "voc", "labelme"])
+@pytest.mark.parametrize("odd", ["pipe", "broken link", "folder"])
+def test_a_label_file_that_is_no_file_is_reported(tmp_path: Path, kind: str, odd: str) -> None:
+    root = write_source(tmp_path, "s", ["a.png"])
+    path = root / {"yolo": "labels/a.txt", "voc": "annotations/a.xml", "labelme": "labels/a.json"}[kind]
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    {"pipe": os.mkfifo, "broken link": lambda at: at.symlink_to("nowhere"), "folder": Path.mkdir}[odd](path)
+    labels: dict[int | str, str] = {0: "signboard"} if kind == "yolo" else {"sign": "signboard"}
+    reading = read_recipe(recipe(tmp_path, source("s", format=kind, labels=labels)), tmp_path)
+    assert told(reading.problems) == [("labels_unreadable", path.name, "")]
+    assert reading.samples[0].reviewed == frozenset()
 
 
 @pytest.mark.parametrize("kind", ["coco", "cvat"])
