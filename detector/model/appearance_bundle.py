@@ -149,8 +149,11 @@ class AppearanceBundle:
 
 def is_appearance(folder: Path) -> bool:
     """Whether a folder's card names the appearance schema; nothing is parsed or trusted yet."""
+    path = Path(folder) / CARD
     try:
-        with (Path(folder) / CARD).open("rb") as card:
+        if not path.is_file():  # a named pipe would be waited for
+            return False
+        with path.open("rb") as card:
             return SCHEMA.encode() in card.read(200)
     except OSError:
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from pathlib import Path
@@ -72,6 +73,17 @@ def test_sign_and_verify_name_the_signer(bundle: Path, tmp_path: Path) -> None:
     result = run(app, ["verify", str(bundle)])
     assert isinstance(result.exception, BundleError)
     assert "not trusted" in str(result.exception)
+
+
+def test_verify_does_not_wait_for_a_pipe(bundle: Path, tmp_path: Path) -> None:
+    path = tmp_path / "city.key"
+    make_key(path, "my-city-2026")
+    run(app, ["sign", str(bundle), "--key", str(path)])
+    (bundle / "card.yaml").unlink()
+    os.mkfifo(bundle / "card.yaml")
+    result = run(app, ["verify", str(bundle), "--trust", f"{path}.pub"])
+    assert isinstance(result.exception, BundleError)
+    assert "card.yaml is not a plain file" in str(result.exception)
 
 
 def test_verify_names_the_release_key(zoo_street: Path) -> None:
