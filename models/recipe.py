@@ -10,11 +10,11 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from detector.model.card import BothLanguages, CueSpec
 from models.errors import RecipeError
+from models.yaml_file import YAML_FAULTS, read_yaml, shown
 
 
 class _Strict(BaseModel):
@@ -62,7 +62,7 @@ LabelFormat = Literal["yolo", "voc", "coco", "cvat", "labelme", "export"]
 class SourceSpec(_Strict):
     """One folder of pictures (``images/``) with their labels."""
 
-    name: str
+    name: PathBelow
     origin: str
     licence: str
     attribution: str
@@ -172,7 +172,7 @@ class Recipe(_Strict):
     pictures of the sources here differ in 12 and more, copies made smaller or noisier in 0 to 6."""
     evaluation_sources: tuple[SourceSpec, ...] = ()
     """Looked at only to measure: nothing of them is learnt, and they need no licence to ship."""
-    golden_image: str
+    golden_image: PathBelow
     """The picture that devices test themselves on, below the data root. It ships: mind the licence and the faces."""
     golden_blur_px: tuple[tuple[int, int, int, int], ...] = ()
     """Rectangles (left, top, right, bottom) of it that are made unrecognisable: faces, number plates."""
@@ -205,15 +205,15 @@ def load_recipe(path: Path) -> Recipe:
         RecipeError: the file is missing, not YAML, has an unknown or impossible field, or labels an unknown cue.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raw = read_yaml(path)
+    except YAML_FAULTS as error:
         raise RecipeError(f"cannot read the recipe {path}: {error}") from error
     try:
         recipe = Recipe.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "(whole file)"
-        raise RecipeError(f"recipe {path}, field {field}: {first['msg']} (got {first['input']!r})") from error
+        raise RecipeError(f"recipe {path}, field {field}: {first['msg']} (got {shown(first['input'])})") from error
     _check(recipe, path)
     recipe._folder = path.resolve().parent
     return recipe
@@ -243,6 +243,9 @@ def _check_source(source: SourceSpec, path: Path) -> None:
         )
     if source.chip_pattern is not None and not {"row", "column"} <= set(re.compile(source.chip_pattern).groupindex):
         raise RecipeError(f"recipe {path}: chip_pattern of {source.name!r} needs the groups (?P<row>) and (?P<column>)")
+    both = sorted(set(source.split.val) & set(source.split.test))
+    if both:
+        raise RecipeError(f"recipe {path}: source {source.name!r} names the place {both[0]!r} for val and for test")
     numbers = [key for key in source.labels if isinstance(key, int)]
     if numbers and source.format in {"voc", "cvat", "labelme"}:
         raise RecipeError(

@@ -198,7 +198,7 @@ def parse_appearance_card(text: bytes) -> AppearanceCard:
     """
     try:
         raw: Any = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that does not exist
         raise BundleError(f"{CARD} is not YAML: {error}") from error
     try:
         return AppearanceCard.model_validate(raw)

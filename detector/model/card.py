@@ -122,7 +122,7 @@ def parse_card(text: bytes) -> ModelCard:
     """
     try:
         raw: Any = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that does not exist
         raise BundleError(f"card.yaml is not YAML: {error}") from error
     try:
         return ModelCard.model_validate(raw)

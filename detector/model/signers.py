@@ -138,7 +138,7 @@ def read_signer(path: Path) -> Signer:
         raise InputError(f"{path} is a private key, which must stay with its signer: {mend}")
     try:
         raw: Any = yaml.safe_load(data) if len(data) <= _PUBLIC_MAX_BYTES else None
-    except (yaml.YAMLError, UnicodeDecodeError):
+    except (yaml.YAMLError, ValueError, RecursionError):
         raw = None
     if not isinstance(raw, dict):
         raise InputError(f"{path} is no public key file: {mend}")

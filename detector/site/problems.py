@@ -86,7 +86,7 @@ def read_yaml(path: Path, name: str, problems: Problems) -> dict[str, Any] | Non
         return None
     try:
         raw: object = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that does not exist
         problems.add(name, f"is no YAML: {' '.join(str(error).split())}")
         return None
     mapping = as_mapping(raw)

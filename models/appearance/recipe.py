@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from models.appearance.passes import PassSpec
 from models.errors import RecipeError
 from models.recipe import CardTexts
+from models.yaml_file import YAML_FAULTS, read_yaml, shown
 
 
 class _Strict(BaseModel):
@@ -123,15 +123,15 @@ def load_appearance_recipe(path: Path) -> AppearanceRecipe:
         RecipeError: the file is missing, not YAML, has an unknown or impossible field, or wants people embedded.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raw = read_yaml(path)
+    except YAML_FAULTS as error:
         raise RecipeError(f"cannot read the recipe {path}: {error}") from error
     try:
         recipe = AppearanceRecipe.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "(whole file)"
-        raise RecipeError(f"recipe {path}, field {field}: {first['msg']} (got {first['input']!r})") from error
+        raise RecipeError(f"recipe {path}, field {field}: {first['msg']} (got {shown(first['input'])})") from error
     kinds = {kind for source in recipe.sources for kind in source.things.values()}
     if "person" in kinds or "person" in recipe.cues:
         raise RecipeError(f"recipe {path}: 'person' is listed: people are never embedded, take it out")

@@ -157,9 +157,12 @@ def _write(
     partial, old = out.with_name(f"{out.name}.partial"), out.with_name(f"{out.name}.old")
     for leftover in (partial, old):
         shutil.rmtree(leftover, ignore_errors=True)
-    for kind in ("images", "labels"):
-        for split in SPLITS:
-            (partial / kind / split).mkdir(parents=True)
+    try:
+        for kind in ("images", "labels"):
+            for split in SPLITS:
+                (partial / kind / split).mkdir(parents=True)
+    except OSError as error:
+        raise DatasetError(f"cannot write the data set beside {out}: {error.strerror}") from error
     for entry in entries:
         sample = entry.sample
         image = partial / "images" / sample.split / sample.name

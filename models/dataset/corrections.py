@@ -120,6 +120,8 @@ class Corrections:
             box = _box(row, picture, self._source, log)
             if box is None:
                 lost.add(cue)
+            elif box in drawn:
+                log.add(self._source, row.file, Kind.DOUBLE_BOX, Effect.IGNORED, cue, row.line)
             else:
                 drawn.append(box)
         kept = tuple(box for box in sample.boxes if box.cue not in cues)

@@ -110,7 +110,7 @@ def _place(source: SourceSpec, scene: str) -> str:
     if source.place_pattern is None:
         return scene
     found = re.match(source.place_pattern, scene)
-    if found is None or not found.groups():
+    if found is None or not found.groups() or not found.group(1):
         raise DatasetError(f"{source.name}: place_pattern {source.place_pattern!r} does not fit the scene {scene!r}")
     return found.group(1)
 

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from detector.vocabulary import vocabulary
 from models.dataset import Problem, Sample
 from models.dataset.csv_table import read_table
@@ -27,6 +25,7 @@ from models.dataset.sample import IMAGE_SUFFIXES
 from models.errors import DatasetError
 from models.label_box import LabelBox
 from models.slots import COCO_NAMES
+from models.yaml_file import YAML_FAULTS, read_yaml, shown
 
 _SPLITS = {"train": "train", "val": "val", "valid": "val", "test": "test"}
 _UNSPLIT = "all"
@@ -83,6 +82,8 @@ def read_yolo_folder(folder: Path, classes: Path | None = None, places: Path | N
         except BadPicture as error:
             reader.report(image, error.kind, Effect.PICTURE_LEFT_OUT, str(error))
             continue
+        if picture.orientation != 1:
+            reader.report(image, Kind.EXIF_TURNED, Effect.TURNED, f"EXIF orientation {picture.orientation}")
         boxes, reviewed = _labels(reader, picture, cue_by_class, set(names))
         place = place_by_image.get(image.name, "")
         samples.append(Sample(image, folder.name, place, _split(image, folder), reviewed, boxes))
@@ -123,8 +124,12 @@ def _labels(
             continue
         wrong = fault(raw, picture.width_px, picture.height_px)
         if wrong is None or wrong is Kind.STICKS_OUT:
-            box = clipped(raw)
-            boxes.append(LabelBox(cue, box.cx, box.cy, box.w, box.h, "hand"))
+            inside = clipped(raw)
+            box = LabelBox(cue, inside.cx, inside.cy, inside.w, inside.h, "hand")
+            if box in boxes:
+                reader.report(path, Kind.DOUBLE_BOX, Effect.IGNORED, cue, raw.line)
+            else:
+                boxes.append(box)
         else:
             lost.add(cue)
         if wrong is not None:
@@ -156,7 +161,7 @@ def _names(path: Path) -> dict[int, str]:
         return {index: str(name) for index, name in enumerate(names)}
     if isinstance(names, dict) and all(isinstance(key, int) for key in names):
         return {key: str(name) for key, name in names.items()}
-    raise DatasetError(f"{path}: names must be a list, or a mapping of class id to name, got {names!r}")
+    raise DatasetError(f"{path}: names must be a list, or a mapping of class id to name, got {shown(names)}")
 
 
 def _cue_by_class(names: Mapping[int, str], classes: Path | None, folder: Path) -> dict[int, str]:
@@ -176,19 +181,19 @@ def _cue_by_class(names: Mapping[int, str], classes: Path | None, folder: Path) 
 
 def _mapped(content: Any, names: Mapping[int, str], path: Path) -> dict[int, str]:
     if not isinstance(content, dict) or not content:
-        raise DatasetError(f"{path} must map class ids or names to cues, e.g. '0: person', got {str(content)[:80]!r}")
+        raise DatasetError(f"{path} must map class ids or names to cues, e.g. '0: person', got {shown(content)}")
     id_by_name = {name: class_id for class_id, name in names.items()}
     result: dict[int, str] = {}
     for key, cue in content.items():
-        class_id = key if isinstance(key, int) else id_by_name.get(str(key))
+        class_id = key if isinstance(key, int) and not isinstance(key, bool) else id_by_name.get(str(key))
         if class_id is None:
             raise DatasetError(f"{path}: class {key!r} is not in data.yaml ({', '.join(id_by_name) or 'no names'})")
-        if cue not in vocabulary().cues:
+        if not isinstance(cue, str) or cue not in vocabulary().cues:
             raise DatasetError(
-                f"{path}: class {key!r} is mapped to {cue!r}, which is no cue of the vocabulary; "
+                f"{path}: class {key!r} is mapped to {shown(cue)}, which is no cue of the vocabulary; "
                 "leave the class out to pass it over"
             )
-        result[class_id] = str(cue)
+        result[class_id] = cue
     return result
 
 
@@ -205,6 +210,6 @@ def _places(path: Path, *, asked: bool) -> dict[str, str]:
 
 def _yaml(path: Path) -> Any:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return read_yaml(path)
+    except YAML_FAULTS as error:
         raise DatasetError(f"cannot read {path}: {error}") from error

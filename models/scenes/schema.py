@@ -14,12 +14,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from detector.geo.zones import ZoneKind
 from detector.vocabulary import Kind, vocabulary
 from models.errors import ScenesError
+from models.yaml_file import YAML_FAULTS, read_yaml
 
 Half = Literal["tune", "report"]
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -215,10 +215,11 @@ def load_scenes(folder: Path) -> tuple[Scene, ...]:
 
 def _read(path: Path) -> list[Scene]:
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-        file = ScenesFileIn.model_validate(raw)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raw = read_yaml(path)
+    except YAML_FAULTS as error:
         raise ScenesError(f"{path}: cannot be read: {error}") from error
+    try:
+        file = ScenesFileIn.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

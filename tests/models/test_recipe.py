@@ -72,6 +72,9 @@ _FACADES = {"name": "s", "origin": "o", "licence": "l", "attribution": "a", "lab
         ({"time_pattern": "("}, r"field sources\.0\.time_pattern: .*not a regular expression"),
         ({"place_pattern": "["}, r"field sources\.0\.place_pattern: .*not a regular expression"),
         ({"chip_pattern": "_(\\d+)_(\\d+)"}, r"needs the groups \(\?P<row>\) and \(\?P<column>\)"),
+        ({"name": "../s"}, r"field sources\.0\.name: .*must be a path below"),
+        ({"name": "/s"}, r"field sources\.0\.name: .*must be a path below"),
+        ({"split": {"val": ["p", "q"], "test": ["q"]}}, "names the place 'q' for val and for test"),
         ({"annotations": "/etc/passwd"}, r"field sources\.0\.annotations: .*must be a path below"),
         ({"annotations": "../labels"}, r"field sources\.0\.annotations: .*must be a path below"),
         ({"corrections": ["a\\b"]}, r"field sources\.0\.corrections\.0: .*must be a path below"),
@@ -95,7 +98,24 @@ def test_classes_go_by_id_or_by_name(tmp_path: Path) -> None:
     assert recipe.corrections_root == tmp_path / "corrections"
 
 
-@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00", b"a: [1", b"- 1"])
+_UNFOLDS = b"a: &a [x, x, x, x, x, x, x, x, x]\n" + b"".join(
+    b"%c: &%c [%s]\n" % (later, later, b", ".join([b"*%c" % (later - 1)] * 9)) for later in b"bcdefghij"
+)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        b"\xff\xfe\x00",
+        b"a: [1",
+        b"- 1",
+        b"version: 2026-02-30",
+        b"version: " + b"9" * 5000,
+        b"[" * 20_000,
+        pytest.param(_UNFOLDS + b"name: *j", id="references that unfold to gigabytes"),
+    ],
+)
 def test_unreadable_recipes(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "recipe.yaml"
     if content is not None:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
 from models.dataset.problems import Effect, Kind
 from models.dataset.raw_box import PictureLabels, RawBox, SourceLabels, around
 from models.dataset.readers.folder import SourceFolder
 from models.dataset.readers.text_file import read_text
 from models.errors import DatasetError
+from models.yaml_file import YAML_FAULTS, read_yaml, shown
 
 
 def read_yolo(folder: SourceFolder) -> SourceLabels:
@@ -70,13 +69,13 @@ def names_of_data_yaml(path: Path) -> list[str]:
         DatasetError: no such file, or no names in it.
     """
     try:
-        names = yaml.safe_load(path.read_text(encoding="utf-8"))["names"]
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
+        names = read_yaml(path)["names"]
+    except (*YAML_FAULTS, KeyError, TypeError) as error:
         raise DatasetError(f"cannot read the class names in {path}: {error!r}") from error
     if isinstance(names, dict):
-        names = [names[key] for key in sorted(names)]
+        names = [names[key] for key in sorted(names)] if all(isinstance(key, int) for key in names) else None
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        raise DatasetError(f"{path}: names must be a list of cue names, got {names!r}")
+        raise DatasetError(f"{path}: names must be a list of cue names, got {shown(names)}")
     return [str(name) for name in names]
 
 

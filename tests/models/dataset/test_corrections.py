@@ -127,3 +127,11 @@ def test_a_missing_set_is_an_error(root: Path) -> None:
 def test_a_set_stays_below_the_corrections_folder(root: Path) -> None:
     with pytest.raises(RecipeError, match=r"corrections.*must be a path below"):
         _read(root, "../elsewhere")
+
+
+def test_a_box_drawn_twice_counts_once(root: Path) -> None:
+    box = "s,a.png,table,60,40,120,80,drawn,"
+    _write_set(root, [f"s,a.png,{_sha256(root, 'a.png')},table,"], [box, box])
+    reading = _read(root, "first")
+    assert told(reading.problems) == [("double_box", "boxes.csv", "3")]
+    assert [box.cue for box in reading.samples[0].boxes].count("table") == 1

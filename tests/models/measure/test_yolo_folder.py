@@ -156,3 +156,30 @@ def test_no_folder_and_no_picture(tmp_path: Path) -> None:
         read_yolo_folder(tmp_path / "none")
     with pytest.raises(DatasetError, match="no picture below"):
         read_yolo_folder(tmp_path)
+
+
+def test_a_box_given_twice_counts_once(folder: Path) -> None:
+    _names(folder, "names: [person]\n")
+    _write(folder, "a", f"0 {BOX}\n0 {BOX}\n")
+    read = read_yolo_folder(folder)
+    assert [len(sample.boxes) for sample in read.samples] == [1]
+    assert [(fault.kind.value, fault.file, fault.line) for fault in read.problems] == [
+        ("double_box", "labels/a.txt", "2")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("0: [person]", r"class 0 is mapped to \['person'\], which is no cue"),
+        ("0: {person: 1}", "which is no cue"),
+        ("true: person", "class True is not in data.yaml"),
+        ("0: 2026-02-30", "cannot read .*day is out of range"),
+        ("[" * 20_000, "cannot read .*recursion"),
+    ],
+)
+def test_odd_class_maps(folder: Path, tmp_path: Path, text: str, message: str) -> None:
+    _write(folder, "a", f"0 {BOX}\n")
+    (tmp_path / "classes.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(DatasetError, match=message):
+        read_yolo_folder(folder, tmp_path / "classes.yaml")
