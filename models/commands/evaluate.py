@@ -69,12 +69,12 @@ def evaluate(
             on_progress=progress,
         )
     text = json.dumps(content(evaluation), indent=1, ensure_ascii=False)
-    if out is not None:
-        _write(evaluation, text, out)
     if as_json:
         typer.echo(text)
     else:
         _show(evaluation)
+    if out is not None:  # last: the figures are told also where the pictures cannot be drawn
+        _write(evaluation, text, out)
 
 
 def metrics_table(rows: Sequence[CueMetrics]) -> Table:
@@ -122,6 +122,7 @@ def _write(evaluation: Evaluation, text: str, out: Path) -> None:
     from models.measure.pictures import draw_pictures
 
     out.mkdir(parents=True, exist_ok=True)
+    (out / "evaluation.json").write_text(text + "\n", encoding="utf-8")
     bundle = evaluation.bundle
     can_blur = PERSON in bundle.cue_names
     draw_pictures(
@@ -132,7 +133,6 @@ def _write(evaluation: Evaluation, text: str, out: Path) -> None:
         people=measuring_detector(bundle) if can_blur else None,
         results=None,
     )
-    (out / "evaluation.json").write_text(text + "\n", encoding="utf-8")
 
 
 def _show(evaluation: Evaluation) -> None:
