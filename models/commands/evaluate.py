@@ -81,7 +81,9 @@ def metrics_table(rows: Sequence[CueMetrics]) -> Table:
     """The rows as a table for a terminal: AP50 with its interval, and the start weights' beside it."""
     title = "places ? = not known; * = pictures drawn again, not places; start = AP50 of the start weights"
     header = ("cue", "source", "split", "images", "boxes", "places", "AP50", "95 %", "AP", "P", "R", "start")
-    table = Table(*header, box=None, padding=(0, 1, 0, 0), caption=title, caption_justify="left")
+    table = Table(box=None, padding=(0, 1, 0, 0), caption=title, caption_justify="left")
+    for name in header:  # names give way in a narrow terminal, figures do not
+        table.add_column(name, overflow="fold", no_wrap=name not in ("cue", "source"))
     for row in rows:
         counts = (str(row.images), str(row.boxes), "?" if row.places is None else str(row.places))
         ap50 = f"{row.scores.ap50:.3f}"

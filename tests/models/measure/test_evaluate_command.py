@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from typer.testing import CliRunner
 
 from detector.errors import BundleError
 from models.cli import app
-from models.errors import DatasetError, RecipeError
+from models.errors import DatasetError, RecipeError, TrainExtraMissing
 from tests.models.networks import draw_picture, write_export
 
 run = CliRunner().invoke
@@ -59,6 +60,25 @@ def test_table_for_people(zoo_street: Path, folder: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "bench" in result.output
     assert "1.txt:1" in result.output
+
+
+def test_a_narrow_terminal_cuts_no_figure(zoo_street: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    renamed = folder.rename(folder.with_name("a-folder-of-a-long-name"))
+    (renamed / "data.yaml").write_text("names: [sky, potted_plant]\n", encoding="utf-8")
+    result = run(app, _evaluate(zoo_street, "--data", str(renamed)))
+    assert result.exit_code == 0, result.output
+    assert "…" not in result.output
+
+
+def test_figures_come_before_pictures_that_cannot_be_drawn(
+    zoo_street: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    result = run(app, _evaluate(zoo_street, "--data", str(folder), "--json", "--out", str(tmp_path / "out")))
+    with pytest.raises(TrainExtraMissing, match=r"matplotlib is not installed: .*pip install"):
+        raise result.exception or AssertionError(result.output)
+    assert (tmp_path / "out" / "evaluation.json").read_text(encoding="utf-8") == result.stdout
 
 
 def test_a_label_export_is_read_as_such(zoo_street: Path, tmp_path: Path) -> None:
