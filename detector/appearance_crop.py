@@ -78,6 +78,8 @@ def _check_boxes(xyxy: NDArray[np.floating], person_xyxy: NDArray[np.floating]) 
         raise InputError(f"the box {xyxy.tolist()} has no area; give left < right and top < bottom")
     if person_xyxy.ndim != 2 or person_xyxy.shape[1] != 4 or not np.isfinite(person_xyxy).all():
         raise InputError(f"person_xyxy must be finite and of shape (N, 4), (0, 4) for nobody; got {person_xyxy.shape}")
+    if not (person_xyxy[:, :2] <= person_xyxy[:, 2:]).all():  # it would cover nobody
+        raise InputError(f"a person's box is turned inside out: {person_xyxy.tolist()}; give left, top, right, bottom")
 
 
 def _cut(xyxy: NDArray[np.floating], image: Image) -> tuple[int, int, int, int]:

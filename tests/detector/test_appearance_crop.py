@@ -96,6 +96,7 @@ def test_every_aspect_fits(size: tuple[int, int]) -> None:
         ([140, 30, 40, 110], NOBODY, "has no area"),
         ([40, 30, 140, 110], np.zeros(4, np.float32), r"person_xyxy must be finite and of shape \(N, 4\)"),
         ([40, 30, 140, 110], np.full((1, 4), np.inf, np.float32), "person_xyxy must be finite"),
+        ([40, 30, 140, 110], np.array([[90, 30, 60, 110]], np.float32), "person's box is turned inside out"),
     ],
 )
 def test_boxes_that_are_none(xyxy: list[float], people: NDArray[np.float32], message: str) -> None:
