@@ -49,8 +49,8 @@ def samples_of_export(folder: Path) -> tuple[list[Sample], list[str]]:
 
 def _boxes(folder: Path, image: Path, names: list[str]) -> tuple[LabelBox, ...]:
     path = folder / "labels" / f"{image.stem}.txt"
-    if not path.is_file():
-        return ()
+    if not path.is_file():  # an export writes one for every picture, empty where nothing was found
+        raise DatasetError(f"{path} is missing: export again")
     try:
         picture = read_picture(image, Limits())
     except DatasetError as error:

@@ -21,7 +21,7 @@ from models.export import export_pruned
 from models.measure.detect import measuring_detector
 from models.pseudo_labels import load_network
 from models.recipe import ExportSpec
-from models.slots import taught_cues
+from models.slots import COCO_NAMES, taught_cues
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,8 @@ def _class_names(model: bytes, path: Path) -> dict[int, str]:
         names = ast.literal_eval(text["names"])
     except (KeyError, ValueError, SyntaxError) as error:
         raise CheckpointError(f"{path} does not name its classes (metadata 'names'): export it again") from error
-    return {int(row): str(name) for row, name in names.items()}
+    # A network of ours names its classes by our words for them, another one by COCO's.
+    return {int(row): COCO_NAMES.get(str(name), str(name)) for row, name in names.items()}
 
 
 def _as_bundle(bundle: Bundle, model: bytes, cues: tuple[str, ...], height_px: int, width_px: int) -> Bundle:

@@ -116,6 +116,7 @@ def test_export_keeps_its_split_and_its_reviewed_cues(tmp_path: Path) -> None:
         ("reviewed_cues.csv", "image,cues\nother.png,bicycle\n", "does not name 0000000000000000.png"),
         ("reviewed_cues.csv", "image,seen\nother.png,bicycle\n", "has no column 'cues'"),
         ("provenance.csv", "image,place,split\n0000000000000000.png,p,west\n", "split 'west'"),
+        ("labels/0000000000000000.txt", None, r"0000000000000000\.txt is missing: export again"),
         ("reviewed_cues.csv", None, r"cannot read .*reviewed_cues\.csv"),
     ],
 )
