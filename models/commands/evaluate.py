@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from models.commands.out_folder import make_out
 from models.commands.progress import progress_bar
 from models.errors import RecipeError
 
@@ -57,6 +58,8 @@ def evaluate(
     from models.measure.report import content
     from models.signing import workshop_trust
 
+    if out is not None:
+        make_out(out)
     opened = load_bundle(bundle, workshop_trust(trust or ()))
     samples, problems = _samples(recipe, data_root, data, classes, places)
     with progress_bar("measuring · 评测") as progress:
@@ -123,7 +126,6 @@ def _write(evaluation: Evaluation, text: str, out: Path) -> None:
     from models.measure.detect import measuring_detector
     from models.measure.pictures import draw_pictures
 
-    out.mkdir(parents=True, exist_ok=True)
     (out / "evaluation.json").write_text(text + "\n", encoding="utf-8")
     bundle = evaluation.bundle
     can_blur = PERSON in bundle.cue_names

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from models.commands.out_folder import make_out
 from models.commands.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class _Pictures:
         self._out = out
         self._failed: list[Image] = []
         if out is not None:
-            out.mkdir(parents=True, exist_ok=True)
+            make_out(out)
 
     def take(self, result: SceneResult, watched: Watched) -> None:
         if self._out is None:
