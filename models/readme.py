@@ -148,8 +148,9 @@ def _pictures(names: Sequence[str]) -> list[str]:
         return []
     return [
         "## 曲线与失败样例 · Curves and failures",
-        "红框：误报；黄框：漏报。人脸与车辆已模糊。",
-        "Red: found where nothing is. Yellow: missed. People and vehicles are blurred.",
+        "红框：没有与之重合（IoU 0.5）的标注框——那里没有该目标，或标注漏了它、画得不同；黄框：漏报。人脸与车辆已模糊。",
+        "Red: no labelled box overlaps it by IoU 0.5, because nothing is there, or because the label is missing or "
+        "drawn otherwise. Yellow: a labelled box that was missed. People and vehicles are blurred.",
         "\n\n".join(f"![{name}]({name})" for name in names),
     ]
 

@@ -110,8 +110,8 @@ def tell_problems(problems: Sequence[Problem]) -> None:
     """Say on standard error how many faults there are, and where they are listed."""
     if problems:
         sys.stderr.write(
-            f"{len(problems)} problems in the data, listed in problems.csv of the data set · "
-            f"数据有 {len(problems)} 处问题，列于数据集的 problems.csv\n"
+            f"{len(problems)} problems in the data; `kerbwatch models build-dataset` lists them in problems.csv · "
+            f"数据有 {len(problems)} 处问题，由 build-dataset 列入 problems.csv\n"
         )
 
 

@@ -68,7 +68,7 @@ def worst(matches: Matches, min_confidence: float, most: int = MAX_TILES) -> lis
 
 
 def draw_failures(failures: Sequence[Failure], people: Detector | None, path: Path) -> None:
-    """Write the sheet as a JPEG of at most 150 kB; red: found where nothing is, yellow: not found.
+    """Write the sheet as a JPEG of at most 150 kB; red: fits no label, yellow: not found.
 
     Args:
         failures: At most ``MAX_TILES``.

@@ -31,7 +31,8 @@ def draw_training(results: Path, path: Path) -> None:
             axes.grid(alpha=0.3)
             axes.legend(fontsize=8)
         left.set(title=label("损失", "loss"))
-        right.set(title=label("验证集，训练库自测", "validation, the trainer's own measure"), ylim=(0, 1))
+        measure = label("验证集，训练库自测，所有标签平均", "validation, the trainer's own measure, mean of all labels")
+        right.set(title=measure, ylim=(0, 1))
 
 
 def _read(path: Path) -> list[dict[str, str]]:

@@ -2,5 +2,5 @@
  "schema": "kerbwatch-signature/1",
  "algorithm": "ed25519+sha256",
  "key_id": "c56e58f6cb841abc167427c54f836162b1ac3da37f213f449f0362da06e55448",
- "signature": "yiNRwgIw1Ct99DiDpsnnUrq93nJj4nxGA6+HuUgdbosvBJJhmBKNYUioLEh6DnVDw2wxmpZMgeYYeOSvpKVjCw=="
+ "signature": "jH3rEwRVm5433NYGcrwvTWCdDAq7mDuxtE0os3VvUDzSttiqtrzLIrkNSPW9RrtkXO+k1wFj0ql2VtEZwYDbCw=="
 }
