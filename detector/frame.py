@@ -28,7 +28,11 @@ class Fix:
         sigma_heading_deg: one-sigma error of `heading_deg`.
         at: UTC time of the fix (interpolated fixes carry the frame's own time).
         synthetic: the position is made up (demonstration), and every report says so.
-        pitch_deg, roll_deg: of the vehicle body, nose up and right side down positive; 0 when not measured.
+        pitch_deg, roll_deg: of the vehicle body, nose up and right side down positive; 0 when not measured. On a drone
+            heading, pitch and roll are those of the gimbal: the camera's own.
+        above_ground_m: height of the camera above the ground below it, for a drone; `None` on a vehicle, whose camera
+            has a height of its own.
+        sigma_above_ground_m: one-sigma error of `above_ground_m`.
     """
 
     lon_deg: float
@@ -42,6 +46,8 @@ class Fix:
     quality: str = "autonomous"
     pitch_deg: float = 0.0
     roll_deg: float = 0.0
+    above_ground_m: float | None = None
+    sigma_above_ground_m: float = 1.0
     synthetic: bool = False
 
     def __post_init__(self) -> None:

@@ -3,12 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from detector.tracks import Track
 from detector.vocabulary import Kind, Outcome, Text
 
 Matrix2 = tuple[tuple[float, float], tuple[float, float]]
 """2x2 covariance in the local east-north plane, square metres: ((ee, en), (en, nn))."""
+
+
+@dataclass(frozen=True, slots=True)
+class PassOffset:
+    """What a pass's own positions must be moved by to lie on the map, found from everything it saw.
+
+    Attributes:
+        east_m, north_m: added to a place as the fix gave it.
+        cov_m2: what is still unknown of the shift; takes the place of the fix's error in `Place.pass_shift_m2`.
+        anchors: how many things seen bear on it.
+    """
+
+    east_m: float
+    north_m: float
+    cov_m2: Matrix2
+    anchors: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeenBefore:
+    """What the box remembers of this thing at this place from earlier passes.
+
+    Attributes:
+        first_seen_at, last_seen_at: UTC of the earliest and the latest earlier sighting without a gap too long.
+        passes: how many earlier passes (or stretches of a standing camera) saw it.
+    """
+
+    first_seen_at: datetime
+    last_seen_at: datetime
+    passes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +56,9 @@ class Place:
             joint covariance of two points i, j of one pass is ``pass_shift + lever_i lever_j^T sigma_heading^2``.
         sigma_heading_rad: one sigma of the shared heading error, 0 for a standing camera.
         range_m: ground distance from the camera.
-        method: ``vehicle_ground``, ``fixed_homography``, ``fixed_ground``, ``triangulated``.
+        method: ``vehicle_ground``, ``fixed_homography``, ``fixed_ground``, ``drone_ground``, ``triangulated`` or
+            ``wall``.
+        offset: the registration of the pass that this place was moved by; `None` as the fix gave it.
         synthetic: made up for a demonstration; every page and report says so.
     """
 
@@ -39,6 +72,7 @@ class Place:
     range_m: float
     method: str
     synthetic: bool = False
+    offset: PassOffset | None = None
 
 
 @dataclass(frozen=True, slots=True)
