@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from detector.geo.camera import ObservedBy
 from detector.geo.localise import Unplaced
 from detector.geo.plane import LocalPlane
-from detector.hit import Hit, Place, Reason
-from detector.rules.judge import fill, judge
+from detector.hit import Hit, Place, Reason, SeenBefore
+from detector.rules.judge import NOTHING_EARLIER, fill, judge
 from detector.rules.looks import PERSON, companion_ids
 from detector.site.model import Site
 from detector.site.rulebook import Gather, Rule
@@ -29,6 +29,8 @@ def judge_tracks(
     places: Mapping[str, Place | Unplaced | None],
     site: Site,
     observed_by: ObservedBy,
+    *,
+    earlier: Mapping[str, SeenBefore] = NOTHING_EARLIER,
 ) -> tuple[Hit, ...]:
     """Verdicts on all tracks of one pass (or one stretch of a standing camera), in the order of their ordinals.
 
@@ -38,10 +40,13 @@ def judge_tracks(
 
     Args:
         places: by track id; a track that is not in it has no place.
+        earlier: by track id, what the box remembers of the thing from earlier passes.
     """
     ordered = sorted(tracks, key=lambda track: track.ordinal)
     hits = [
-        hit for track in ordered if (hit := judge(track, places.get(track.track_id), site, observed_by)) is not None
+        hit
+        for track in ordered
+        if (hit := judge(track, places.get(track.track_id), site, observed_by, earlier=earlier)) is not None
     ]
     hits = _without_attached_people(hits)
     hits = _over_capacity(hits, site)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
 from detector.geo.camera import ObservedBy
 from detector.geo.localise import Unplaced
-from detector.hit import Hit, Place, Reason
+from detector.hit import Hit, Place, Reason, SeenBefore
+from detector.rules import dwell
 from detector.rules.law import PERMITTED_PRIOR, Ruling, rule_at, total_cov_m2
 from detector.rules.looks import cue_probability, group_of, has_beside, is_ridden, unattended_group
 from detector.site.model import Site
@@ -20,13 +22,23 @@ from detector.vocabulary import Kind, Outcome, Text, vocabulary
 NOT_HERE = frozenset({"above_horizon", "too_far"})
 """A thing without a place for one of these reasons is known not to stand in the patrolled view."""
 
+NOTHING_EARLIER: Mapping[str, SeenBefore] = MappingProxyType({})
+"""A box without a memory, or on its first pass."""
+
 _SEVERITY = {Outcome.VIOLATION: 2, Outcome.UNSURE: 1, Outcome.ALLOWED: 0}
 _PREFERRED = {kind: -order for order, kind in enumerate((Kind.OUT_OF_STORE, Kind.STREET_STALL))}
 """Between equals a shop's own table is out-of-store business before it is a stall."""
 _POSITION = Text(zh="位置误差约±{sigma_m}米（95%）", en="Position good to about ±{sigma_m} m (95 %)")
 
 
-def judge(track: Track, place: Place | Unplaced | None, site: Site, observed_by: ObservedBy) -> Hit | None:
+def judge(
+    track: Track,
+    place: Place | Unplaced | None,
+    site: Site,
+    observed_by: ObservedBy,
+    *,
+    earlier: Mapping[str, SeenBefore] = NOTHING_EARLIER,
+) -> Hit | None:
     """The verdict on one track, or `None` when no rule has a word for it.
 
     Args:
@@ -34,19 +46,25 @@ def judge(track: Track, place: Place | Unplaced | None, site: Site, observed_by:
         place: from `detector.geo.localise.place_of` (or `locate`); an `Unplaced` tells a thing that is known to be
             far off or up a wall from one whose place is unknown.
         site: the city's map and rules.
-        observed_by: a vehicle's dwell is frames, a standing camera's is time.
+        observed_by: a standing camera waits, a vehicle comes by again (`detector.rules.dwell`).
+        earlier: by track id, what the box remembers of the thing from earlier passes.
 
     Ways it can end: ``allowed`` with the look-alike's name; ``violation``; ``unsure``, which includes every place
     unknown. A thing in a privacy exclusion is not mentioned at all (`None`).
     """
-    hits = [hit for rule in site.rules.values() if (hit := _judge_by(rule, track, place, site, observed_by))]
+    hits = [hit for rule in site.rules.values() if (hit := _judge_by(rule, track, place, site, observed_by, earlier))]
     if hits:
         return max(hits, key=lambda h: (_SEVERITY[h.outcome], h.probability, _PREFERRED.get(h.kind, -9)))
     return _bystander(track, place, site)
 
 
 def _judge_by(
-    rule: Rule, track: Track, place: Place | Unplaced | None, site: Site, observed_by: ObservedBy
+    rule: Rule,
+    track: Track,
+    place: Place | Unplaced | None,
+    site: Site,
+    observed_by: ObservedBy,
+    earlier: Mapping[str, SeenBefore],
 ) -> Hit | None:
     speaks = track.cue in rule.cues or group_of(track, rule.groups) is not None
     unattended = not speaks and unattended_group(track, rule.groups) is not None
@@ -60,14 +78,15 @@ def _judge_by(
             return case.allowed(exemption.look_alike)
     if isinstance(place, Unplaced) and place.code in NOT_HERE:
         return None if rule.touches_ground else case.allowed("outside_patrol_area")
+    seen = dwell.watched(rule.dwell, track, earlier.get(track.track_id), observed_by)
     if case.place is None:
-        return case.too_brief() if _is_brief(rule, track, observed_by) else case.unplaced()
+        return case.unplaced() if seen.verdict == "enough" else case.too_brief(seen, site)
     ruling = rule_at(rule, case.place, site, track.first_seen_at, track.last_seen_at)
     if ruling.private or (ruling.silent and (rule.touches_ground or rule.shop_reach_m is not None)):
         return None
-    if ruling.granted is None and not ruling.outside and _is_brief(rule, track, observed_by):
-        return case.too_brief()
-    return case.ruled(ruling, case.place)
+    if ruling.granted is None and not ruling.outside and seen.verdict != "enough":
+        return case.too_brief(seen, site)
+    return case.ruled(ruling, case.place, seen, site)
 
 
 def _exempts(exemption: Exemption, track: Track, *, unattended: bool) -> bool:
@@ -84,12 +103,6 @@ def _exempts(exemption: Exemption, track: Track, *, unattended: bool) -> bool:
             return unattended
         case "with_companion":
             return has_beside(track, exemption.companions)
-
-
-def _is_brief(rule: Rule, track: Track, observed_by: ObservedBy) -> bool:
-    if observed_by == "fixed":
-        return track.dwell_s < rule.dwell.fixed_min_s
-    return track.dwell_s < rule.dwell.vehicle_min_s or track.frame_count < rule.dwell.vehicle_min_observations
 
 
 def _bystander(track: Track, place: Place | Unplaced | None, site: Site) -> Hit | None:
@@ -114,19 +127,28 @@ class _Case:
         probability = PERMITTED_PRIOR * cue_probability(self.track)
         return self._hit(Outcome.ALLOWED, probability, (*reasons, named), zone_ids, look_alike)
 
-    def too_brief(self) -> Hit:
-        return self.allowed("too_brief", [self._reason("too_brief", dwell_s=_number(self.track.dwell_s))])
+    def too_brief(self, seen: dwell.Watched, site: Site) -> Hit:
+        if seen.verdict == "too_brief":
+            reason = self._reason(
+                "too_brief", dwell_s=_number((seen.last_seen_at - seen.first_seen_at).total_seconds())
+            )
+        else:
+            reason = self._reason(seen.verdict, **dwell.fields(seen, self.rule.dwell, site.timezone))
+        return self.allowed("too_brief", [reason])
 
     def unplaced(self) -> Hit:
         probability = self.rule.unplaced_prior * cue_probability(self.track)
         return self._hit(Outcome.UNSURE, probability, (self._reason("place_unknown"),), ())
 
-    def ruled(self, ruling: Ruling, place: Place) -> Hit:
+    def ruled(self, ruling: Ruling, place: Place, seen: dwell.Watched, site: Site) -> Hit:
         probability = ruling.probability * cue_probability(self.track)
         outcome = self._outcome(probability)
         if outcome is Outcome.ALLOWED:
             return self._allowed_by(ruling)
-        reasons = [*self._why(ruling), _position(place)]
+        reasons = self._why(ruling)
+        if seen.passes > 1:
+            reasons.append(self._reason("seen_again", **dwell.fields(seen, self.rule.dwell, site.timezone)))
+        reasons.append(_position(place))
         zones = tuple(zone.zone_id for zone in (*ruling.forbids, *ruling.lapsed))
         return self._hit(outcome, probability, tuple(reasons), zones)
 

@@ -16,9 +16,26 @@ from detector.geo.zones import ZoneKind
 from detector.vocabulary import Kind, Text, vocabulary
 
 Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+Density = Annotated[float, Field(gt=0.0, le=1000.0, allow_inf_nan=False)]
 When = Literal["always", "ridden", "moving", "unattended", "with_companion"]
 
-REASON_FIELDS = frozenset({"thing", "zone", "distance_m", "hours", "count", "capacity", "dwell_s", "sigma_m", "shop"})
+REASON_FIELDS = frozenset(
+    {
+        "thing",
+        "zone",
+        "distance_m",
+        "hours",
+        "count",
+        "capacity",
+        "dwell_s",
+        "sigma_m",
+        "shop",
+        "first_at",
+        "again_at",
+        "passes",
+        "wait_min",
+    }
+)
 """Names a reason sentence may hold in braces."""
 
 
@@ -63,11 +80,19 @@ class Exemption:
 
 @dataclass(frozen=True, slots=True)
 class Dwell:
-    """How long before it counts: time for a standing camera, a number of frames for a vehicle or drone."""
+    """How long a thing must have been there before it counts. What the box remembers of earlier passes counts too.
+
+    Attributes:
+        fixed_min_s: seconds before a standing camera, and before a vehicle or drone that stops and watches.
+        vehicle_min_s: seconds from the first sighting, on an earlier pass or on this one, to the last.
+        vehicle_min_observations: frames of this pass that show it.
+        min_passes: passes that saw it, this one included. More is slower and accuses fewer who only stopped briefly.
+    """
 
     fixed_min_s: float
     vehicle_min_s: float
     vehicle_min_observations: int
+    min_passes: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +116,9 @@ class Rule:
         unzoned_prior: the same inside the patrolled area where no zone speaks.
         unplaced_prior: the same when the place is unknown.
         grants: zone kinds that permit.
+        density: how much likelier such a thing stands on a square metre of ground of a kind than on one of any other
+            ground; 1 for kinds not named. A kind in `grants` has at least 1 and at least that of every kind in
+            `priors`: so more tolerance for a permit never raises P(violation). Never by neighbourhood.
         nearest: kinds whose distance is worth a sentence ("2.1 m outside the nearest bay").
         shop_reach_m: `priors` hold only this near to a shop front (out-of-store); `None` for anywhere.
         touches_ground: a thing known not to stand on the ground in view (up a wall) is none of the rule's.
@@ -108,6 +136,7 @@ class Rule:
     unzoned_prior: float
     unplaced_prior: float
     grants: Mapping[ZoneKind, Grant]
+    density: Mapping[ZoneKind, float]
     nearest: tuple[ZoneKind, ...]
     shop_reach_m: float | None
     touches_ground: bool
@@ -116,6 +145,10 @@ class Rule:
     unsure_min: float
     gather: Gather | None
     reasons: Mapping[str, Text]
+
+    def density_of(self, kind: ZoneKind) -> float:
+        """`density` of a kind, 1 when it is not named."""
+        return self.density.get(kind, 1.0)
 
 
 class _Strict(BaseModel):
@@ -182,6 +215,20 @@ class _DwellIn(_Strict):
     fixed_min_s: Annotated[float, Field(ge=0, le=86400)]
     vehicle_min_s: Annotated[float, Field(ge=0, le=3600)] = 0.0
     vehicle_min_observations: Annotated[int, Field(ge=1, le=1000)] = 3
+    min_passes: Annotated[int, Field(ge=1, le=20)] = 1
+
+    @model_validator(mode="after")
+    def _apart(self) -> _DwellIn:
+        if self.min_passes > 1 and self.vehicle_min_s < 60.0:
+            raise ValueError(
+                f"min_passes {self.min_passes} asks for vehicle_min_s of at least 60, got {self.vehicle_min_s:g}: "
+                "looks less than a minute apart are one look"
+            )
+        return self
+
+    def dwell(self) -> Dwell:
+        """As used inside."""
+        return Dwell(self.fixed_min_s, self.vehicle_min_s, self.vehicle_min_observations, self.min_passes)
 
 
 class _GatherIn(_Strict):
@@ -204,6 +251,7 @@ class RuleIn(_Strict):
     unzoned_prior: Share
     unplaced_prior: Share
     grants: Mapping[ZoneKind, _GrantIn] = {}
+    density: Mapping[ZoneKind, Density] = {}
     nearest: tuple[ZoneKind, ...] = ()
     shop_reach_m: Annotated[float, Field(gt=0, le=50)] | None = None
     touches_ground: bool = False
@@ -240,6 +288,23 @@ class RuleIn(_Strict):
             raise ValueError(f"unsure_min {self.unsure_min} lies above violation_min {self.violation_min}")
         return self
 
+    @model_validator(mode="after")
+    def _permits_draw(self) -> RuleIn:
+        for kind in self.density:
+            if kind not in self.grants and kind not in self.priors:
+                raise ValueError(f"density names {kind}, which has no effect: neither priors nor grants hold it")
+        floor, of = max(((self.density.get(kind, 1.0), kind.value) for kind in self.priors), default=(1.0, ""))
+        if floor <= 1.0:
+            floor, of = 1.0, "other ground"
+        for kind in self.grants:
+            density = self.density.get(kind, 1.0)
+            if density < floor:
+                raise ValueError(
+                    f"density of {kind} is {density:g}, below the {floor:g} of {of}: a kind that permits must draw at "
+                    "least as much, or more tolerance could raise P(violation)"
+                )
+        return self
+
     def rule(self) -> Rule:
         """As used inside."""
 
@@ -257,10 +322,11 @@ class RuleIn(_Strict):
             unzoned_prior=self.unzoned_prior,
             unplaced_prior=self.unplaced_prior,
             grants={k: Grant(g.needs_permit, g.look_alike, g.closed_prior) for k, g in self.grants.items()},
+            density=dict(self.density),
             nearest=self.nearest,
             shop_reach_m=self.shop_reach_m,
             touches_ground=self.touches_ground,
-            dwell=Dwell(self.dwell.fixed_min_s, self.dwell.vehicle_min_s, self.dwell.vehicle_min_observations),
+            dwell=self.dwell.dwell(),
             violation_min=self.violation_min,
             unsure_min=self.unsure_min,
             gather=Gather(self.gather.gather_as, self.gather.within_m, self.gather.gap_s) if self.gather else None,
@@ -268,7 +334,19 @@ class RuleIn(_Strict):
         )
 
 
-REASON_CODES = frozenset({"forbidden_here", "unzoned", "granted", "not_granted_now", "place_unknown", "too_brief"})
+REASON_CODES = frozenset(
+    {
+        "forbidden_here",
+        "unzoned",
+        "granted",
+        "not_granted_now",
+        "place_unknown",
+        "too_brief",
+        "seen_once",
+        "seen_too_soon",
+        "seen_again",
+    }
+)
 """Sentences every rule must have; a rule may add others (``beside``, ``over_capacity`` ...)."""
 
 
