@@ -1,0 +1,130 @@
+"""From finished tracks to reports: the half of a source's patrol that comes after the tracker.
+
+Tracks wait in a `Stretch` until they can be judged together; the best picture of each waits with them. What breaks an
+order becomes a report, durable in the outbox before the next picture is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from detector.detections import Detections
+from detector.evidence.best_frame import BestFrame, BestFrames
+from detector.evidence.privacy import blur_people
+from detector.frame import Frame
+from detector.geo.localise import Unplaced, place_of
+from detector.hit import Hit, Place
+from detector.report import hit_key
+from detector.rules import judge, judge_tracks
+from detector.tracking import TrackUpdate
+from detector.tracks import Track
+from detector.vocabulary import Outcome
+from edge.assemble import Origin, Shot, assemble
+from edge.outbox import Outbox
+from edge.plan import Plan
+from edge.result import report_line
+from edge.sources import Source
+from edge.stretch import Stretch, gather_gap_s
+from edge.tally import Tally
+
+PICTURES_MAX_BYTES: Final = 96 * 1024 * 1024
+"""Kept pictures of this size are judged without waiting for more, well before `BestFrames` must throw any out."""
+
+
+class Verdicts:
+    """Judges the tracks of one source, and reports those that break an order."""
+
+    def __init__(self, plan: Plan, source: Source, name: str, outbox: Outbox, tally: Tally) -> None:
+        """Args: name: of the source within the patrol."""
+        self._plan = plan
+        self._source = source
+        self._name = name
+        self._outbox = outbox
+        self._tally = tally
+        self._pass = 0
+        self._stretch = Stretch(gather_gap_s(plan.site))
+        self._best = BestFrames()
+        self._places: dict[str, Place | Unplaced] = {}
+
+    def take(self, update: TrackUpdate) -> None:
+        """What one frame did to the tracks."""
+        self._stretch.take(update)
+        self._best.forget(update.dropped)
+        for track in update.finished:
+            self._tally.tracks += 1
+            place = self._places[track.track_id] = place_of(track, self._plan.camera)
+            hit = judge(track, place, self._plan.site, self._plan.observed_by)
+            # What is allowed on its own stays allowed in a row; only a full bay can still turn against it.
+            if hit is None or (hit.outcome is Outcome.ALLOWED and not hit.zone_ids):
+                self._best.forget((track.track_id,))
+
+    def offer(self, frame: Frame, found: Detections, assignments: tuple[tuple[str, int], ...]) -> None:
+        """One more picture that may be the best of some tracks."""
+        self._best.offer(frame, found, assignments)
+
+    def ripe(self, frame: Frame) -> bool:
+        """Whether what was taken can be judged without waiting for more."""
+        return self._stretch.ripe(frame.captured_at) or self._best.kept_bytes > PICTURES_MAX_BYTES
+
+    def judge(self) -> None:
+        """Judge what was taken, and put the reports into the outbox."""
+        batch = {track.track_id: track for track in self._stretch.release()}
+        plan = self._plan
+        for hit in judge_tracks(tuple(batch.values()), self._places, plan.site, plan.observed_by):
+            if hit.look_alike is not None:
+                self._tally.look_alikes[hit.look_alike] += hit.count
+            else:
+                self._report(hit, batch)
+        self._best.forget(batch)
+        self._places.clear()
+
+    def end_pass(self, update: TrackUpdate) -> None:
+        """The pass is over; `update` ends its last tracks."""
+        self.take(update)
+        self.judge()
+        self._pass += 1
+
+    def _report(self, hit: Hit, tracks: Mapping[str, Track]) -> None:
+        track = hit.track
+        key = hit_key(self._plan.patrol_id, self._source.sha256, track.first_seen_at, hit.kind, track.ordinal)
+        best = self._best.take(track.track_id)
+        if best is None:
+            self._tally.partial = True
+            self._tally.warnings.append(
+                f"{track.track_id}: more things in view than pictures can be kept of; this one is not reported"
+            )
+            return
+        report_id = self._outbox.put(
+            key, lambda report_id: assemble(report_id, key, hit, self._shot(hit, best, tracks), self._origin())
+        )
+        self._tally.reports.append(report_line(str(report_id), key, hit, synthetic=self._plan.synthetic))
+
+    def _shot(self, hit: Hit, best: BestFrame, tracks: Mapping[str, Track]) -> Shot:
+        frame = best.frame
+        blurred = blur_people(frame.image, best.detections, self._plan.privacy)
+        others = (tracks[name] for name in hit.member_track_ids if name != hit.track.track_id)
+        boxes = [o.xyxy for track in others for o in track.observations if o.frame_id == frame.frame_id]
+        return Shot(
+            image=blurred.image,
+            blur_method=blurred.method,
+            frame_id=frame.frame_id,
+            captured_at=frame.captured_at,
+            fix=frame.fix,
+            subject=(best.xyxy, *boxes),
+            detections=best.detections,
+        )
+
+    def _origin(self) -> Origin:
+        plan = self._plan
+        return Origin(
+            device_id=self._outbox.device_id,
+            patrol_id=plan.patrol_id,
+            pass_id=f"{plan.patrol_id}/{self._name}.{self._pass}",
+            source_id=self._source.source_id,
+            source_sha256=self._source.sha256,
+            camera_id=plan.camera.camera_id,
+            observed_by=plan.observed_by,
+            versions=plan.versions,
+            synthetic=plan.synthetic,
+        )
