@@ -9,81 +9,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from detector.errors import InputError
+from detector.geo.lens import Lens, Vectors, same_shape
 
-Vectors = NDArray[np.float64]
+__all__ = [
+    "Camera",
+    "CameraSigmas",
+    "DroneCamera",
+    "FixedHomography",
+    "FixedPose",
+    "Lens",
+    "ObservedBy",
+    "Profile",
+    "VehicleCamera",
+    "image_px",
+    "profile_sigmas",
+    "rotation",
+    "same_shape",
+]
 
 ObservedBy = Literal["vehicle", "fixed", "drone"]
 """Who looked: a vehicle cannot wait, a standing camera can."""
 
-
-def same_shape(a_px: tuple[int, int], b_px: tuple[int, int]) -> bool:
-    """Whether pictures of two sizes (width, height) are the same view scaled, within 2 %; a crop is not."""
-    return abs(a_px[0] * b_px[1] / (a_px[1] * b_px[0]) - 1.0) <= 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class Lens:
-    """Pinhole with OpenCV's distortion, for pictures of one size.
-
-    Attributes:
-        width_px, height_px: size of the pictures it was calibrated for.
-        fx_px, fy_px, cx_px, cy_px: focal lengths and principal point.
-        distortion: k1, k2, p1, p2[, k3[, k4, k5, k6]] as in `cv2.calibrateCamera`; empty for none.
-    """
-
-    width_px: int
-    height_px: int
-    fx_px: float
-    fy_px: float
-    cx_px: float
-    cy_px: float
-    distortion: tuple[float, ...] = ()
-
-    def __post_init__(self) -> None:
-        if min(self.width_px, self.height_px, self.fx_px, self.fy_px) <= 0:
-            raise InputError(f"lens with size {self.width_px}x{self.height_px} and focal length {self.fx_px}, "
-                             f"{self.fy_px} px: all must be above 0")  # fmt: skip
-
-    @staticmethod
-    def from_fov(width_px: int, height_px: int, horizontal_fov_deg: float) -> Lens:
-        """A lens without distortion, square pixels and a centred axis, from its horizontal field of view."""
-        if not 1.0 <= horizontal_fov_deg < 170.0:
-            raise InputError(f"horizontal_fov_deg is {horizontal_fov_deg}; a pinhole lens has 1 to 170 degrees")
-        focal_px = width_px / 2.0 / float(np.tan(np.radians(horizontal_fov_deg) / 2.0))
-        return Lens(width_px, height_px, focal_px, focal_px, (width_px - 1) / 2.0, (height_px - 1) / 2.0)
-
-    def for_size(self, width_px: int, height_px: int) -> Lens | None:
-        """The same lens for pictures scaled evenly to another size; `None` when the shape differs (a crop)."""
-        if not same_shape((self.width_px, self.height_px), (width_px, height_px)):
-            return None
-        scale_x, scale_y = width_px / self.width_px, height_px / self.height_px
-        return Lens(
-            width_px,
-            height_px,
-            self.fx_px * scale_x,
-            self.fy_px * scale_y,
-            (self.cx_px + 0.5) * scale_x - 0.5,
-            (self.cy_px + 0.5) * scale_y - 0.5,
-            self.distortion,
-        )
-
-    def matrix(self) -> NDArray[np.float64]:
-        """Camera matrix K (3, 3)."""
-        return np.array([[self.fx_px, 0, self.cx_px], [0, self.fy_px, self.cy_px], [0, 0, 1]], np.float64)
-
-    def rays(self, uv_px: ArrayLike) -> Vectors:
-        """(N, 2) pixels -> (N, 3) rays in the camera's body axes (right, forward, up), forward = 1."""
-        uv = np.asarray(uv_px, np.float64).reshape(-1, 1, 2)
-        if self.distortion:
-            xy = np.asarray(cv2.undistortPoints(uv, self.matrix(), np.array(self.distortion)), np.float64)[:, 0]
-        else:
-            xy = (uv[:, 0] - (self.cx_px, self.cy_px)) / (self.fx_px, self.fy_px)
-        return np.column_stack((xy[:, 0], np.ones(len(xy)), -xy[:, 1]))
+Profile = Literal["car", "e_bike"]
+"""How a vehicle moves under its camera: a car nods, a two-wheeler leans into its turns."""
 
 
 def rotation(heading_deg: ArrayLike, pitch_deg: ArrayLike, roll_deg: ArrayLike) -> Vectors:
@@ -109,11 +60,16 @@ class CameraSigmas:
     """One-sigma errors of what a camera knows about itself.
 
     Attributes:
-        pixel_px: of a box edge, besides the share of the box's own size that `localise` adds.
-        heading_deg: a standing camera's heading, or the yaw of the mounting (shared by a whole pass).
-        pitch_deg, roll_deg: of the optical axis; an e-bike leans, so give it more than a car.
+        pixel_px: of a box edge, besides the share of the box's own size that `contact` adds.
+        heading_deg: a standing camera's or a gimbal's heading, or the yaw of the mounting (shared by a whole pass).
+        pitch_deg, roll_deg: of the mounting, about the camera's own axes: the same in every frame of a pass.
+        sway_pitch_deg, sway_roll_deg: of the vehicle's body from frame to frame, besides what the fix measured; 0 for
+            a camera that stands still.
+        sway_heading_deg: how far the body points off its course over ground, from frame to frame.
+        lean_deg: what is left of the roll of a two-wheeler after its lean was reckoned from the turn
+            (`trajectory.lean_deg`); takes the place of `sway_roll_deg` then.
         ground_m: height of the ground under the thing against the plane under the camera.
-        position_m: survey error of a standing camera, per axis; unused on a vehicle (its fix has its own).
+        position_m: survey error of a standing camera, per axis; unused where a fix comes with its own.
     """
 
     pixel_px: float = 2.0
@@ -122,6 +78,29 @@ class CameraSigmas:
     roll_deg: float = 1.0
     ground_m: float = 0.15
     position_m: float = 0.5
+    sway_pitch_deg: float = 0.0
+    sway_roll_deg: float = 0.0
+    sway_heading_deg: float = 0.0
+    lean_deg: float = 1.5
+
+
+_PROFILES: dict[Profile, CameraSigmas] = {
+    "car": CameraSigmas(
+        heading_deg=1.0, pitch_deg=0.5, roll_deg=0.5, sway_pitch_deg=0.6, sway_roll_deg=0.8, sway_heading_deg=0.5
+    ),
+    "e_bike": CameraSigmas(
+        heading_deg=1.0, pitch_deg=0.5, roll_deg=0.5, sway_pitch_deg=0.8, sway_roll_deg=3.0, sway_heading_deg=1.0
+    ),
+}
+
+
+def profile_sigmas(profile: Profile) -> CameraSigmas:
+    """One-sigma errors to assume for a calibrated mounting on a kind of vehicle without an attitude sensor.
+
+    A car on its springs nods and rolls by half a degree to a degree; an upright two-wheeler sways by about three
+    degrees with its rider, of which `lean_deg` remain when the lean is reckoned from its turns.
+    """
+    return _PROFILES[profile]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +159,10 @@ class VehicleCamera:
     Attributes:
         height_m: above the road.
         yaw_deg, pitch_deg, roll_deg: of the mounting against the vehicle; yaw 90 looks to the right.
-        lever_right_m, lever_forward_m: from the GNSS antenna to the camera, in vehicle axes.
+        lever_right_m, lever_forward_m, lever_up_m: from the GNSS antenna to the camera, in vehicle axes. The third
+            matters on a two-wheeler: at 10 degrees of lean a camera 0.5 m above the antenna is 9 cm beside it.
+        profile: ``e_bike`` leans about its contact line: the camera sinks (``height_m cos roll``), and where no fix
+            measured its roll, it is reckoned from the turn. A ``car`` does neither.
     """
 
     camera_id: str
@@ -192,6 +174,8 @@ class VehicleCamera:
     lever_forward_m: float
     lens: Lens
     sigmas: CameraSigmas
+    lever_up_m: float = 0.0
+    profile: Profile = "car"
 
     @property
     def observed_by(self) -> ObservedBy:
@@ -199,7 +183,26 @@ class VehicleCamera:
         return "vehicle"
 
 
-Camera = FixedPose | FixedHomography | VehicleCamera
+@dataclass(frozen=True, slots=True)
+class DroneCamera:
+    """A camera on a drone's gimbal. Its pose comes with every fix: position, `above_ground_m`, and the gimbal's own
+    heading, pitch and roll (against north and the horizon, not against the airframe).
+
+    Attributes:
+        sigmas: `heading_deg`, `pitch_deg`, `roll_deg` are the gimbal's.
+    """
+
+    camera_id: str
+    lens: Lens
+    sigmas: CameraSigmas
+
+    @property
+    def observed_by(self) -> ObservedBy:
+        """A drone."""
+        return "drone"
+
+
+Camera = FixedPose | FixedHomography | VehicleCamera | DroneCamera
 
 
 def image_px(camera: Camera) -> tuple[int, int]:

@@ -1,0 +1,80 @@
+"""Where a camera was and how it was turned when it took pictures: what geometry needs of a camera and its fixes.
+
+A point on the street goes into the camera by ``q = M^T B^T (X - C)``: C the camera's place, B the attitude of the body
+that carries it (`rotation`: roll, then pitch, then heading), M the mounting on that body; q in the camera's body axes
+(right, forward, up). A ray comes out by the transpose. A standing camera and a gimbal have no mounting, M = 1.
+Pinhole geometry as in Hartley and Zisserman, Multiple View Geometry, 6.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.frame import Fix
+from detector.geo.camera import DroneCamera, FixedPose, VehicleCamera, rotation
+from detector.geo.plane import LocalPlane
+
+Array = NDArray[np.float64]
+
+PoseCamera = FixedPose | VehicleCamera | DroneCamera
+"""A camera whose pose is known, not only its ground."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Views:
+    """A camera at N moments.
+
+    Attributes:
+        plane: east and north are counted from here.
+        centre_m: (N, 3) the camera's east, north, and height above the ground below it.
+        attitude_deg: (N, 3) heading, pitch, roll of the body that carries it.
+        body: (N, 3, 3) the same as matrices, body axes to east, north, up.
+        mount: (3, 3) camera axes to body axes.
+    """
+
+    plane: LocalPlane
+    centre_m: Array
+    attitude_deg: Array
+    body: Array
+    mount: Array
+
+    def __len__(self) -> int:
+        return len(self.centre_m)
+
+    def to_street(self, rays: Array) -> Array:
+        """(N, 3) rays in camera axes -> (N, 3) in east, north, up."""
+        return np.squeeze(self.body @ (rays @ self.mount.T)[:, :, None], axis=2)
+
+    def to_camera(self, points_m: Array) -> Array:
+        """(N, 3) points, east, north, up, one for each view (or all for the one view) -> (N, 3) in camera axes."""
+        return np.squeeze((points_m - self.centre_m)[:, None, :] @ self.body, axis=1) @ self.mount
+
+
+def fixed_view(camera: FixedPose) -> Views:
+    """A standing camera: one view for all time."""
+    attitude = np.array([[camera.heading_deg, camera.pitch_deg, camera.roll_deg]])
+    centre = np.array([[0.0, 0.0, camera.height_m]])
+    return Views(LocalPlane(camera.lon_deg, camera.lat_deg), centre, attitude, rotation(*attitude.T), np.eye(3))
+
+
+def moving_views(camera: VehicleCamera | DroneCamera, fixes: Sequence[Fix], plane: LocalPlane) -> Views:
+    """A carried camera at its fixes. A heading that is `None` counts as 0: the caller knows which those are."""
+    attitude = np.array([[fix.heading_deg or 0.0, fix.pitch_deg, fix.roll_deg] for fix in fixes], np.float64)
+    body = rotation(*attitude.reshape(-1, 3).T)
+    place = plane.east_north_m([(fix.lon_deg, fix.lat_deg) for fix in fixes])
+    if isinstance(camera, DroneCamera):
+        height = np.array([fix.above_ground_m or np.nan for fix in fixes])
+        return Views(plane, np.column_stack((place, height)), attitude, body, np.eye(3))
+    mount = rotation(camera.yaw_deg, camera.pitch_deg, camera.roll_deg)[0]
+    # Heading turns the lever; pitch and roll of a street matter only over the lever's height.
+    turn = rotation(attitude[:, 0], 0.0 * attitude[:, 0], attitude[:, 2])
+    place = place + turn[:, :2, :] @ np.array([0.0, 0.0, camera.lever_up_m])
+    level = rotation(attitude[:, 0], 0.0 * attitude[:, 0], 0.0 * attitude[:, 0])
+    place = place + level[:, :2, :] @ np.array([camera.lever_right_m, camera.lever_forward_m, 0.0])
+    # A two-wheeler leans about the line its wheels touch the ground on; a car's body turns near its springs.
+    sink = np.cos(np.radians(attitude[:, 2])) if camera.profile == "e_bike" else np.ones(len(place))
+    return Views(plane, np.column_stack((place, camera.height_m * sink)), attitude, body, mount)
