@@ -21,6 +21,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely import Point, Polygon
 
+from detector.geo.dates import Holidays
 from detector.geo.plane import LocalPlane
 from detector.geo.schedule import Validity, parse_schedule
 from detector.geo.zones import Cloud, Membership, Near, Permit, Zone, ZoneIndex, ZoneKind
@@ -136,7 +137,7 @@ def build_site(count: int) -> Site:
     bound = {permit.zone_id: (permit,) for permit in permits if permit.zone_id}
     rules = {kind: RuleIn.model_validate(raw).rule() for kind, raw in default_rules().items()}
     return Site(Text("城", "city"), ZoneInfo("Asia/Shanghai"), (117, 34, 118, 35), None, ZoneIndex.build(zones),
-                tuple(permits), bound, rules, {}, {}, None, frozenset(), True, "0" * 64)  # fmt: skip
+                tuple(permits), bound, rules, {}, {}, None, Holidays(), True, "0" * 64)  # fmt: skip
 
 
 def timed(site: Site, cases: Sequence[tuple[Track, Place]]) -> tuple[list[float], list[Hit | None]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, tzinfo
 from enum import StrEnum
 
 import numpy as np
@@ -61,8 +60,9 @@ class Zone:
         zone_id: unique in the site.
         polygon: Polygon or MultiPolygon, WGS-84 longitude and latitude in degrees, edges straight in these.
         tolerance_m: slack in the citizen's favour at the edge.
-        capacity: how many bikes a bay holds; `None` when nobody counted.
+        capacity: how many bikes a bay holds, or stalls a pitch or market; `None` when nobody counted.
         owner: shop, market or unit it belongs to.
+        goods: what a pitch is permitted for, told to reviewers: a camera does not see what is sold.
     """
 
     zone_id: str
@@ -73,6 +73,7 @@ class Zone:
     tolerance_m: float = 0.0
     capacity: int | None = None
     owner: str | None = None
+    goods: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,8 +282,3 @@ class Near:
 
     zone: Zone
     distance_m: float
-
-
-def valid_now(zones: Sequence[Zone], at: datetime, zone: tzinfo, holidays: frozenset[date]) -> NDArray[np.bool_]:
-    """Which zones count at a time, bool (Z,)."""
-    return np.array([z.validity.is_valid(at, zone, holidays) for z in zones], np.bool_)

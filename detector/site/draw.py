@@ -203,7 +203,7 @@ class _Drawing:
         style = STYLES[zone.kind]
         lines = [zone.name.both(), f"{style.name.both()} · {zone.zone_id}"]
         if zone.validity.schedule:
-            lines.append(zone.validity.schedule.text)
+            lines.append(zone.validity.schedule.text.both())
         if zone.capacity is not None:
             lines.append(f"容量 · capacity {zone.capacity}")
         lines += [f"许可 · permit {p.permit_id}: {p.holder}" for p in self.site.permits_of.get(zone.zone_id, ())]
@@ -338,7 +338,7 @@ class _Drawing:
                 return
             y += 26
             yield _text(x, y, zone.name.both(), 13, weight=600)
-            for part in zone.validity.schedule.text.split("; ") if zone.validity.schedule else ():
+            for part in zone.validity.schedule.text.en.split("; ") if zone.validity.schedule else ():
                 y += 18
                 yield _text(x + 8, y, part, 12.5, fill="#555")
 

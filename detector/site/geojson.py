@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,8 +15,9 @@ from shapely import MultiPolygon, Polygon
 
 from detector.errors import InputError
 from detector.geo.crs import refuse_crs
+from detector.geo.dates import parse_range, parse_season
 from detector.geo.schedule import Validity, parse_schedule
-from detector.geo.zones import Zone
+from detector.geo.zones import Zone, ZoneKind
 from detector.site.problems import Problems, as_mapping, read_text
 from detector.site.schema import ZoneIn
 
@@ -85,20 +86,30 @@ def _zone(raw: object, index: int, file: str, bbox: Bbox | None, problems: Probl
         polygon=polygon,
         validity=validity,
         tolerance_m=read.tolerance_m,
-        capacity=read.capacity,
+        capacity=1 if read.capacity is None and read.kind is ZoneKind.VENDING_PITCH else read.capacity,
         owner=read.owner,
+        goods=read.goods.text() if read.goods else None,
     )
 
 
 def read_validity(raw: Any, file: str, feature: str, prefix: str, problems: Problems) -> Validity | None:
-    """Dates and schedule of a zone or permit model; `None` when the schedule cannot be read."""
-    try:
-        schedule = parse_schedule(raw.schedule) if raw.schedule is not None else None
-    except InputError as error:
-        field = ".".join(part for part in (prefix, "schedule") if part)
-        problems.add(file, str(error), feature=feature, field=field)
-        return None
-    return Validity(raw.valid_from, raw.valid_to, schedule)
+    """Dates, seasons and schedule of a zone or permit model; `None` when one of them cannot be read."""
+    sound = True
+
+    def part(name: str, parse: Callable[[Any], Any], empty: Any) -> Any:
+        nonlocal sound
+        given = getattr(raw, name)
+        try:
+            return parse(given) if given is not None else empty
+        except InputError as error:
+            problems.add(file, str(error), feature=feature, field=".".join(p for p in (prefix, name) if p))
+            sound = False
+            return empty
+
+    schedule = part("schedule", parse_schedule, None)
+    ranges = part("ranges", lambda texts: tuple(map(parse_range, texts)), ())
+    seasons = part("season", lambda texts: tuple(map(parse_season, texts)), ())
+    return Validity(raw.valid_from, raw.valid_to, schedule, ranges, seasons) if sound else None
 
 
 def _polygon(

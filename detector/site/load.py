@@ -7,7 +7,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import shapely
@@ -17,18 +17,23 @@ from shapely.geometry.base import BaseGeometry
 from detector.errors import InputError, SiteError
 from detector.geo.camera import Camera, VehicleCamera
 from detector.geo.crs import refuse_crs
-from detector.geo.plane import LocalPlane
-from detector.geo.zones import Permit, Zone, ZoneIndex, ZoneKind
+from detector.geo.dates import Holidays
+from detector.geo.schedule import DAYS
+from detector.geo.zones import Permit, Zone, ZoneIndex
 from detector.model.signers import SITE_SIGNERS, site_signers
-from detector.site.cameras import build_camera
-from detector.site.geojson import Bbox, check_point, read_validity, read_zones
+from detector.site.camera_file import CAMERAS, read_cameras
+from detector.site.closures import CLOSURES, with_closures
+from detector.site.geojson import Bbox, check_point, read_zones
 from detector.site.model import Site, SiteProblem
-from detector.site.problems import Problems, as_mapping, read_yaml
+from detector.site.permits import PERMITS, filed_sign_zones, read_permits
+from detector.site.problems import Problems, read_yaml
 from detector.site.rulebook import Rule, RuleIn, default_rules, overlay
-from detector.site.schema import CamerasIn, FixedCameraIn, PermitIn, PermitsIn, SiteIn, VehicleCameraIn
-from detector.vocabulary import Kind, Text
+from detector.site.schema import SiteIn
+from detector.vocabulary import Kind
 
-SITE, CAMERAS, PERMITS = "site.yaml", "cameras.yaml", "permits.yaml"
+SITE = "site.yaml"
+TOP = (SITE, CAMERAS, CLOSURES, PERMITS)
+"""Files that may lie at the top of a site folder."""
 
 
 def load_site(folder: Path) -> Site:
@@ -62,9 +67,11 @@ def _read(folder: Path, problems: Problems) -> Site | None:
     head = _read_head(folder, problems)
     bbox = head.bbox if head else None
     zones = _read_all_zones(folder, files, bbox, problems)
-    permits = _read_permits(folder, {zone.zone_id for zone in zones}, bbox, problems)
-    zones += _filed_sign_zones(permits, {zone.zone_id for zone in zones}, problems)
-    cameras, names = _read_cameras(folder, head, problems)
+    by_id = {zone.zone_id: zone for zone in zones}
+    permits = read_permits(folder, by_id, bbox, problems)
+    zones += filed_sign_zones(permits, by_id, problems)
+    zones = with_closures(folder, zones, bbox, problems)
+    cameras, names = read_cameras(folder, head, problems)
     rules = _read_rules(folder, files, problems)
     _check_signers(folder, problems)
     if head is None:
@@ -90,7 +97,7 @@ def _read(folder: Path, problems: Problems) -> Site | None:
         cameras=cameras,
         camera_names=names,
         default_vehicle=vehicle,
-        holidays=frozenset(head.holidays),
+        holidays=Holidays(frozenset(head.holidays), {day: DAYS.index(name) for day, name in head.makeup.items()}),
         synthetic_positions=head.synthetic_positions,
         sha256=_folder_sha256(folder, files),
     )
@@ -103,7 +110,7 @@ def _site_files(folder: Path, problems: Problems) -> list[str]:
         name = path.relative_to(folder).as_posix()
         if not path.is_file() or path.suffix.lower() not in (".yaml", ".yml", ".geojson", ".json"):
             continue
-        top = name in (SITE, CAMERAS, PERMITS)
+        top = name in TOP
         zone = name.count("/") == 1 and name.startswith("zones/") and path.suffix == ".geojson"
         rule = name.count("/") == 1 and name.startswith("rules/") and path.suffix == ".yaml"
         if top or zone or rule:
@@ -111,7 +118,7 @@ def _site_files(folder: Path, problems: Problems) -> list[str]:
         else:
             problems.add(
                 name,
-                "is not part of a site and would be ignored; expected are site.yaml, cameras.yaml, permits.yaml, "
+                f"is not part of a site and would be ignored; expected are {', '.join(TOP)}, "
                 "zones/*.geojson and rules/*.yaml",
             )
     return used
@@ -194,116 +201,6 @@ def _read_all_zones(folder: Path, files: list[str], bbox: Bbox | None, problems:
             first_file[zone.zone_id] = name
             zones.append(zone)
     return zones
-
-
-def _label(raw: object, index: int) -> str:
-    entry = as_mapping(raw)
-    named = entry.get("id") if entry else None
-    return named if isinstance(named, str) and named else str(index)
-
-
-def _read_permits(folder: Path, zone_ids: set[str], bbox: Bbox | None, problems: Problems) -> list[Permit]:
-    if not (folder / PERMITS).is_file():
-        return []
-    raw = read_yaml(folder / PERMITS, PERMITS, problems)
-    listed = problems.read(PermitsIn, raw, PERMITS) if raw is not None else None
-    permits: list[Permit] = []
-    seen: set[str] = set()
-    for index, entry in enumerate(listed.permits if listed else ()):
-        label = _label(entry, index)
-        read = problems.read(PermitIn, entry, PERMITS, feature=label)
-        if read is None:
-            continue
-        if read.id in seen:
-            problems.add(PERMITS, f"{read.id!r} is used twice; give each permit its own id", feature=label, field="id")
-            continue
-        seen.add(read.id)
-        permit = _permit(read, label, zone_ids, bbox, problems)
-        if permit is not None:
-            permits.append(permit)
-    return permits
-
-
-def _permit(read: PermitIn, label: str, zone_ids: set[str], bbox: Bbox | None, problems: Problems) -> Permit | None:
-    if read.zone is not None and read.zone not in zone_ids:
-        if any(found.feature == read.zone for found in problems.found):
-            return None  # its zone is there and was refused: that is the fault to mend
-        near = difflib.get_close_matches(read.zone, sorted(zone_ids), n=3)
-        hint = f"; near: {', '.join(near)}" if near else ""
-        problems.add(
-            PERMITS, f"names zone {read.zone!r}, which no zones/*.geojson has{hint}", feature=label, field="zone"
-        )
-        return None
-    if read.point is not None:
-        misplaced = check_point(*read.point, bbox)
-        if misplaced:
-            problems.add(PERMITS, misplaced, feature=label, field="point")
-            return None
-    validity = read_validity(read, PERMITS, label, "", problems)
-    if validity is None:
-        return None
-    return Permit(read.id, read.kind, read.holder, read.zone, read.point, read.radius_m, validity)
-
-
-def _filed_sign_zones(permits: list[Permit], zone_ids: set[str], problems: Problems) -> list[Zone]:
-    """A sign filed at a point becomes a round zone of the sign registry, so that one question answers both."""
-    zones: list[Zone] = []
-    for permit in permits:
-        if permit.point is None:
-            continue
-        if permit.permit_id in zone_ids:
-            message = f"{permit.permit_id!r} is already the id of a zone; give the filed sign another"
-            problems.add(PERMITS, message, feature=permit.permit_id, field="id")
-            continue
-        plane = LocalPlane(*permit.point)
-        disc = Polygon(plane.lon_lat_deg(shapely.get_coordinates(shapely.Point(0, 0).buffer(permit.radius_m))))
-        name = Text(zh=permit.holder, en=f"filed sign {permit.permit_id}")
-        zones.append(Zone(permit.permit_id, ZoneKind.SIGN_REGISTRY, name, disc, permit.validity))
-    return zones
-
-
-def _read_cameras(folder: Path, head: SiteIn | None, problems: Problems) -> tuple[dict[str, Camera], dict[str, Text]]:
-    cameras: dict[str, Camera] = {}
-    names: dict[str, Text] = {}
-    if not (folder / CAMERAS).is_file():
-        return cameras, names
-    raw = read_yaml(folder / CAMERAS, CAMERAS, problems)
-    listed = problems.read(CamerasIn, raw, CAMERAS) if raw is not None else None
-    for index, entry in enumerate(listed.cameras if listed else ()):
-        label = _label(entry, index)
-        read = _read_camera(entry, label, problems)
-        if read is None:
-            continue
-        if read.id in cameras:
-            problems.add(CAMERAS, f"{read.id!r} is used twice; give each camera its own id", feature=label, field="id")
-            continue
-        if isinstance(read, FixedCameraIn):
-            misplaced = check_point(read.lon_deg, read.lat_deg, head.bbox if head else None)
-            if misplaced:
-                problems.add(CAMERAS, misplaced, feature=label, field="lon_deg")
-                continue
-        try:
-            camera = build_camera(read, synthetic=bool(head and head.synthetic_positions))
-        except InputError as error:
-            field = "ground_points" if isinstance(read, FixedCameraIn) and read.ground_points is not None else "lens"
-            problems.add(CAMERAS, str(error), feature=label, field=field)
-            continue
-        cameras[read.id] = camera
-        names[read.id] = read.name.text()
-    return cameras, names
-
-
-def _read_camera(entry: object, label: str, problems: Problems) -> FixedCameraIn | VehicleCameraIn | None:
-    models: dict[Literal["fixed", "vehicle"], type[FixedCameraIn] | type[VehicleCameraIn]] = {
-        "fixed": FixedCameraIn,
-        "vehicle": VehicleCameraIn,
-    }
-    mapping = as_mapping(entry) or {}
-    given = mapping.get("type")
-    if given not in ("fixed", "vehicle"):
-        problems.add(CAMERAS, f"{given!r} is no camera type; write fixed or vehicle", feature=label, field="type")
-        return None
-    return problems.read(models[given], mapping, CAMERAS, feature=label)
 
 
 def _default_vehicle(name: str | None, cameras: dict[str, Camera], problems: Problems) -> VehicleCamera | None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from zoneinfo import ZoneInfo
 
 from shapely.geometry.base import BaseGeometry
 
 from detector.errors import InputError
 from detector.geo.camera import Camera, VehicleCamera
+from detector.geo.dates import Holidays
 from detector.geo.zones import Permit, ZoneIndex
 from detector.site.rulebook import Rule
 from detector.vocabulary import Kind, Text
@@ -27,6 +27,7 @@ class Site:
         permits: in the order of the file; `permits_of` groups them by zone id.
         rules: one per kind.
         cameras: by id.
+        holidays: public holidays and make-up working days.
         default_vehicle: camera of a vehicle that names none.
         synthetic_positions: positions are made up; every page and report says so.
         sha256: of the folder's content, so that a verdict can be made again.
@@ -43,7 +44,7 @@ class Site:
     cameras: Mapping[str, Camera]
     camera_names: Mapping[str, Text]
     default_vehicle: VehicleCamera | None
-    holidays: frozenset[date]
+    holidays: Holidays
     synthetic_positions: bool
     sha256: str
 

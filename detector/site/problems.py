@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -93,3 +94,48 @@ def read_yaml(path: Path, name: str, problems: Problems) -> dict[str, Any] | Non
     if mapping is None:
         problems.add(name, f"holds {type(raw).__name__}, not a mapping of fields; see docs/site-folder.md")
     return mapping
+
+
+def read_entries(
+    folder: Path, name: str, file_model: type[BaseModel], entry_model: type[Model], problems: Problems
+) -> Iterator[tuple[str, Model]]:
+    """The good entries of a file that holds a schema and one list, each with its label; none without the file.
+
+    Every entry needs an ``id``; one used twice is a problem.
+    """
+    for label, raw in raw_entries(folder, name, file_model, problems):
+        read = problems.read(entry_model, raw, name, feature=label)
+        if read is not None:
+            yield label, read
+
+
+def raw_entries(
+    folder: Path, name: str, file_model: type[BaseModel], problems: Problems
+) -> Iterator[tuple[str, object]]:
+    """Label (id, or index from 0) and content of each entry of a file with one list, doubled ids left out."""
+    if not (folder / name).is_file():
+        return
+    raw = read_yaml(folder / name, name, problems)
+    read = problems.read(file_model, raw, name) if raw is not None else None
+    if read is None:
+        return
+    (listed,) = (getattr(read, field) for field in file_model.model_fields if field != "schema_")
+    seen: set[str] = set()
+    for index, entry in enumerate(cast("tuple[object, ...]", listed)):
+        mapping = as_mapping(entry)
+        named = mapping.get("id") if mapping else None
+        label = named if isinstance(named, str) and named else str(index)
+        if named is not None and label in seen:
+            problems.add(name, f"{label!r} is used twice; give each entry its own id", feature=label, field="id")
+            continue
+        seen.add(label)
+        yield label, entry
+
+
+def unknown_zone(zone_id: str, known: Collection[str], file: str, feature: str, field: str, problems: Problems) -> None:
+    """Note that an entry names a zone that is not there; silent when the zone is there and was refused itself."""
+    if any(found.feature == zone_id for found in problems.found):
+        return  # that is the fault to mend
+    near = difflib.get_close_matches(zone_id, sorted(known), n=3)
+    hint = f"; near: {', '.join(near)}" if near else ""
+    problems.add(file, f"names zone {zone_id!r}, which no zones/*.geojson has{hint}", feature=feature, field=field)

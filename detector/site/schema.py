@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from detector.geo.zones import ZoneKind
 from detector.site.rulebook import TextIn
@@ -20,6 +20,24 @@ Tilt = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 SigmaDeg = Annotated[float, Field(gt=0, le=180, allow_inf_nan=False)]
 SigmaM = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
 ScheduleIn = Mapping[str, tuple[str, ...]]
+DayName = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+def _local_time(value: object) -> object:
+    """A time of the site's wall clock, without an offset."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value) if "T" in value or " " in value.strip() else None
+        except ValueError:
+            value = None
+    if not isinstance(value, datetime):
+        raise ValueError("is no local date and time; write e.g. 2026-05-18T08:00")
+    if value.tzinfo is not None:
+        raise ValueError("carries an offset; write the site's own local time, e.g. 2026-05-18T08:00")
+    return value
+
+
+LocalTime = Annotated[datetime, BeforeValidator(_local_time)]
 
 
 class _Strict(BaseModel):
@@ -29,6 +47,8 @@ class _Strict(BaseModel):
 class _Valid(_Strict):
     valid_from: date | None = None
     valid_to: date | None = None
+    ranges: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    season: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     schedule: ScheduleIn | None = None
 
     @model_validator(mode="after")
@@ -48,8 +68,17 @@ class SiteIn(_Strict):
     bbox: tuple[Lon, Lat, Lon, Lat]
     synthetic_positions: bool
     holidays: tuple[date, ...] = ()
+    makeup: Mapping[date, DayName] = {}
+    void_codes: tuple[str, ...] = ()
     patrol_area: tuple[tuple[Lon, Lat], ...] | None = None
     default_vehicle_camera: str | None = None
+
+    @model_validator(mode="after")
+    def _days(self) -> SiteIn:
+        both = sorted(set(self.holidays) & set(self.makeup))
+        if both:
+            raise ValueError(f"{both[0]} is a holiday and a make-up working day; it can be only one of them")
+        return self
 
     @model_validator(mode="after")
     def _box(self) -> SiteIn:
@@ -70,6 +99,13 @@ class ZoneIn(_Valid):
     tolerance_m: Annotated[float, Field(ge=0, le=50, allow_inf_nan=False)] = 0.0
     capacity: Annotated[int, Field(ge=0, le=100000)] | None = None
     owner: str | None = None
+    goods: TextIn | None = None
+
+    @model_validator(mode="after")
+    def _fitting(self) -> ZoneIn:
+        if self.goods is not None and self.kind not in (ZoneKind.VENDING_PITCH, ZoneKind.MARKET):
+            raise ValueError(f"goods are for vending_pitch and market, not for {self.kind}; remove them")
+        return self
 
 
 class PermitIn(_Valid):
@@ -96,6 +132,32 @@ class PermitsIn(_Strict):
 
     schema_: Literal["kerbwatch-permits/1"] = Field(alias="schema")
     permits: tuple[object, ...]
+
+
+class ClosuresIn(_Strict):
+    """closures.yaml; the entries are read one by one."""
+
+    schema_: Literal["kerbwatch-closures/1"] = Field(alias="schema")
+    closures: tuple[object, ...]
+
+
+class ClosureIn(_Strict):
+    """One closure: of zones by id, or of what is permitted in an area."""
+
+    id: Id
+    zones: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    area: Annotated[tuple[tuple[Lon, Lat], ...], Field(min_length=3)] | None = None
+    from_: LocalTime = Field(alias="from")
+    to: LocalTime
+    reason: TextIn
+
+    @model_validator(mode="after")
+    def _sound(self) -> ClosureIn:
+        if (self.zones is None) == (self.area is None):
+            raise ValueError("a closure closes zones or an area: give exactly one of them")
+        if self.to <= self.from_:
+            raise ValueError(f"to {self.to} must lie after from {self.from_}")
+        return self
 
 
 class CamerasIn(_Strict):

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from detector.errors import InputError
+from detector.geo.dates import Holidays
 from detector.geo.schedule import Validity, parse_schedule
 
 SHANGHAI, BERLIN = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Berlin")
@@ -32,7 +33,7 @@ VENDOR = parse_schedule({"mon-fri": ["06:00-09:30", "17:00-02:00"], "sat": ["20:
 )
 def test_schedule_across_midnight_and_holidays(local, is_open):
     at = datetime.fromisoformat(local).replace(tzinfo=SHANGHAI)
-    holidays = frozenset({date(2026, 10, 1)})
+    holidays = Holidays(frozenset({date(2026, 10, 1)}))
     assert VENDOR.is_open(at, SHANGHAI, holidays) is is_open
     assert VENDOR.is_open(at.astimezone(UTC), SHANGHAI, holidays) is is_open
 

@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 import copy
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from detector.errors import SiteError
 from detector.site import check_site, load_site
 from tests.conftest import ROOT
-
-GROUND, PERMITTED = "zones/ground.geojson", "zones/permitted.geojson"
+from tests.detector.site.folders import GROUND, PERMITTED, copy_demo_site, edit_json, edit_yaml, properties
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A copy of the demonstration's site."""
-    return Path(shutil.copytree(ROOT / "edge" / "demo_site", tmp_path / "site"))
-
-
-def edit_json(path: Path, change: Callable[[Any], None]) -> None:
-    raw = json.loads(path.read_text(encoding="utf-8"))
-    change(raw)
-    path.write_text(json.dumps(raw), encoding="utf-8")
-
-
-def edit_yaml(path: Path, change: Callable[[Any], None]) -> None:
-    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    change(raw)
-    path.write_text(yaml.safe_dump(raw, allow_unicode=True), encoding="utf-8")
+    return copy_demo_site(tmp_path / "site")
 
 
 def ring(raw: Any, index: int = 0) -> list[list[float]]:
@@ -66,10 +51,6 @@ def as_3d(raw: Any) -> None:
 
 def crs(name: str) -> Callable[[Any], None]:
     return lambda raw: raw.update(crs={"type": "name", "properties": {"name": name}})
-
-
-def properties(index: int = 0, **fields: object) -> Callable[[Any], None]:
-    return lambda raw: raw["features"][index]["properties"].update(fields)
 
 
 def test_the_demo_site_is_sound():
@@ -111,7 +92,7 @@ def test_the_demo_site_is_sound():
         (GROUND, swap, "footway-north", "geometry.coordinates", "longitude and latitude are swapped"),
         (GROUND, to_metres, "footway-north", "geometry.coordinates", "metres of a projection"),
         (GROUND, shift, "footway-north", "geometry.coordinates", "outside the bbox"),
-        (GROUND, crs("urn:ogc:def:crs:EPSG::4490 CGCS2000"), None, "crs", "CGCS2000 is usually a projection"),
+        (GROUND, crs("urn:ogc:def:crs:EPSG::4490 CGCS2000"), None, "crs", "names no zone; say which"),
         (GROUND, crs("EPSG:3857"), None, "crs", "crs 'EPSG:3857' is not taken"),
         (GROUND, lambda r: r.update(crs="GCJ-02"), None, "crs", "GCJ-02 (火星坐标"),
         (GROUND, lambda r: r.update(type="Feature"), None, "type", "is no FeatureCollection"),
@@ -150,6 +131,29 @@ def test_the_demo_site_is_sound():
             "properties",
             "lies before valid_from",
         ),
+        (GROUND, properties(0, season=["05-01"]), "footway-north", "properties.season", "write MM-DD..MM-DD"),
+        (GROUND, properties(0, season=["02-30..03-01"]), "footway-north", "properties.season", "02-30 is no day"),
+        (GROUND, properties(0, season=["00-10..03-01"]), "footway-north", "properties.season", "00-10 is no day"),
+        (GROUND, properties(0, season=[]), "footway-north", "properties.season", "at least 1 item"),
+        (GROUND, properties(0, ranges=["2026-05-01"]), "footway-north", "properties.ranges", "one end may be left out"),
+        (GROUND, properties(0, ranges=[".."]), "footway-north", "properties.ranges", "'..' is no range"),
+        (
+            GROUND,
+            properties(0, ranges=["2026-02-30..2026-03-01"]),
+            "footway-north",
+            "properties.ranges",
+            "a date that does not exist",
+        ),
+        (
+            GROUND,
+            properties(0, ranges=["2026-05-02..2026-05-01"]),
+            "footway-north",
+            "properties.ranges",
+            "ends before it starts",
+        ),
+        (PERMITTED, properties(0, goods={"zh": "水果", "en": "fruit"}), "bay-1", "properties", "not for bike_bay"),
+        (PERMITTED, properties(2, goods={"en": "fruit"}), "pitch-7", "properties.goods.zh", "is missing"),
+        (PERMITTED, properties(2, capacity=-1), "pitch-7", "properties.capacity", "greater than or equal to 0"),
         (PERMITTED, properties(0, name={"en": "bay"}), "bay-1", "properties.name.zh", "is missing"),
         ("site.yaml", lambda r: r.update(timezone="Asia/Shanhai"), None, "timezone", "near: Asia/Shanghai"),
         ("site.yaml", lambda r: r.update(timezone="../etc/passwd"), None, "timezone", "no IANA time zone"),
@@ -158,6 +162,9 @@ def test_the_demo_site_is_sound():
         ("site.yaml", lambda r: r.update(bbox=[117.3, 34.2, 117.1, 34.4]), None, None, "west < east"),
         ("site.yaml", lambda r: r.update(bbox=[-90, -45, 90, 45]), None, None, "larger than"),
         ("site.yaml", lambda r: r.pop("synthetic_positions"), None, "synthetic_positions", "is missing; add it"),
+        ("site.yaml", lambda r: r.update(makeup={"2026-09-27": "friday"}), None, "makeup.2026-09-27", "'fri'"),
+        ("site.yaml", lambda r: r.update(makeup={"sunday": "fri"}), None, "makeup.sunday.[key]", "valid date"),
+        ("site.yaml", lambda r: r.update(makeup={"2026-10-01": "fri"}), None, None, "2026-10-01 is a holiday and"),
         ("site.yaml", lambda r: r.update(schema="kerbwatch-site/9"), None, "schema", "kerbwatch-site/1"),
         ("site.yaml", lambda r: r.update(default_vehicle_camera="car"), None, "default_vehicle_camera", "ebike-front"),
         (
@@ -185,6 +192,8 @@ def test_the_demo_site_is_sound():
             "outside the bbox",
         ),
         ("permits.yaml", lambda r: r["permits"][1].update(id="bay-1"), "bay-1", "id", "already the id of a zone"),
+        ("permits.yaml", lambda r: r["permits"][0].update(season=["1-1..2-2"]), "vend-2026-007", "season", "no season"),
+        ("permits.yaml", lambda r: r["permits"][0].update(ranges=["x..y"]), "vend-2026-007", "ranges", "no range"),
         (
             "permits.yaml",
             lambda r: r["permits"][0].update(schedule={"mon": ["5pm"]}),

@@ -1,0 +1,52 @@
+"""cameras.yaml: standing cameras and vehicle mountings, each read and built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from detector.errors import InputError
+from detector.geo.camera import Camera
+from detector.site.cameras import build_camera
+from detector.site.geojson import check_point
+from detector.site.problems import Problems, as_mapping, raw_entries
+from detector.site.schema import CamerasIn, FixedCameraIn, SiteIn, VehicleCameraIn
+from detector.vocabulary import Text
+
+CAMERAS = "cameras.yaml"
+
+
+def read_cameras(folder: Path, head: SiteIn | None, problems: Problems) -> tuple[dict[str, Camera], dict[str, Text]]:
+    cameras: dict[str, Camera] = {}
+    names: dict[str, Text] = {}
+    for label, entry in raw_entries(folder, CAMERAS, CamerasIn, problems):
+        read = _read_camera(entry, label, problems)
+        if read is None:
+            continue
+        if isinstance(read, FixedCameraIn):
+            misplaced = check_point(read.lon_deg, read.lat_deg, head.bbox if head else None)
+            if misplaced:
+                problems.add(CAMERAS, misplaced, feature=label, field="lon_deg")
+                continue
+        try:
+            camera = build_camera(read, synthetic=bool(head and head.synthetic_positions))
+        except InputError as error:
+            field = "ground_points" if isinstance(read, FixedCameraIn) and read.ground_points is not None else "lens"
+            problems.add(CAMERAS, str(error), feature=label, field=field)
+            continue
+        cameras[read.id] = camera
+        names[read.id] = read.name.text()
+    return cameras, names
+
+
+def _read_camera(entry: object, label: str, problems: Problems) -> FixedCameraIn | VehicleCameraIn | None:
+    models: dict[Literal["fixed", "vehicle"], type[FixedCameraIn] | type[VehicleCameraIn]] = {
+        "fixed": FixedCameraIn,
+        "vehicle": VehicleCameraIn,
+    }
+    mapping = as_mapping(entry) or {}
+    given = mapping.get("type")
+    if given not in ("fixed", "vehicle"):
+        problems.add(CAMERAS, f"{given!r} is no camera type; write fixed or vehicle", feature=label, field="type")
+        return None
+    return problems.read(models[given], mapping, CAMERAS, feature=label)
