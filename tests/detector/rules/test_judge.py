@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from shapely import Polygon
 
+from detector.geo.dates import Holidays
 from detector.geo.localise import Unplaced
 from detector.geo.plane import LocalPlane
 from detector.geo.schedule import Validity, parse_schedule
 from detector.geo.zones import Permit, Zone, ZoneIndex, ZoneKind
-from detector.hit import Place
+from detector.hit import Place, SeenBefore
 from detector.rules import judge, judge_tracks
 from detector.site.model import Site
 from detector.site.rulebook import RuleIn, default_rules
@@ -61,7 +62,7 @@ def site(zones=tuple(STREET), permits=(PERMIT,), patrol_area=None) -> Site:
         {},
         {},
         None,
-        frozenset(),
+        Holidays(),
         False,
         "0" * 64,
     )
@@ -339,3 +340,21 @@ def test_faint_things_are_less_sure():
     assert faint is not None
     assert sure.outcome is Outcome.VIOLATION
     assert faint.outcome is Outcome.UNSURE
+
+
+def test_a_vehicle_sees_a_stall_twice_before_it_says_so():
+    stall = thing("stall", "person", step_s=0.2)
+    once = judge(stall, place(-60, 5), SITE, "vehicle")
+    assert once is not None
+    assert (once.outcome, once.look_alike) == (Outcome.ALLOWED, "too_brief")
+    assert once.reasons[0].text == Text(
+        "只在10:00看到一次；规则要求先后2次看到，且相隔至少5分钟",
+        "Seen once, at 10:00; the rule asks for 2 sightings at least 5 minutes apart",
+    )
+    first = stall.first_seen_at - timedelta(minutes=29)
+    hits = judge_tracks([stall], {"s/0/0": place(-60, 5)}, SITE, "vehicle",
+                        earlier={"s/0/0": SeenBefore(first, first, 1)})  # fmt: skip
+    assert [hit.outcome for hit in hits] == [Outcome.VIOLATION]
+    assert Text("09:31看到，10:00又看到，前后共2次", "Seen at 09:31 and again at 10:00, on 2 passes") in [
+        reason.text for reason in hits[0].reasons
+    ]
