@@ -1,0 +1,166 @@
+"""How likely a thing of a cue stands at each point around it, by the law's map.
+
+The densities are the rules' own (`Rule.density`): a square metre of an open pitch holds a stall forty times as often
+as one of any footway. Only zones that hold at the time draw; a permitting zone needs its permit. A filed sign's point
+and a known landmark draw too. Everywhere else the density is 1: what stands in no pitch costs a factor, not the match.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import cv2
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely import Polygon
+from shapely.geometry.base import BaseGeometry
+
+from detector.geo.registration.grid import CELL_M, Grid, axis_m
+from detector.geo.registration.model import Landmark
+from detector.geo.schedule import Validity
+from detector.geo.zones import Zone, ZoneKind
+from detector.site.model import Site
+from detector.site.rulebook import Rule
+from detector.vocabulary import Kind
+
+OTHERS_PER_M2: Final = 0.001
+"""How many other things of a landmark's kind stand on a square metre of ordinary ground."""
+LANDMARK_MIN_M: Final = 0.5
+"""A thing has a size: no landmark draws more sharply than this sigma."""
+ONE_THING: Final = frozenset({ZoneKind.VENDING_PITCH})
+"""Zones that hold one thing at a time."""
+_SUBCELL_BITS: Final = 4
+
+Labels = NDArray[np.int16]
+"""Like `Grid`: which zone of `ONE_THING` a cell lies in, counted from 1; 0 for none."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ground:
+    """The ground around a thing.
+
+    Attributes:
+        density: how likely the thing stands in a cell, 1 on ordinary ground.
+        pitches: which zone for one thing a cell lies in.
+    """
+
+    density: Grid
+    pitches: Labels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Drawing:
+    """A shape that draws: of a zone, or of a point permit (`zone` is `None`)."""
+
+    kind: ZoneKind
+    zone: Zone | None
+    validity: Validity
+    shape: BaseGeometry
+
+
+class Attraction:
+    """The drawing ground of one site, ready for questions. Build it once per site."""
+
+    def __init__(self, site: Site, landmarks: Sequence[Landmark] = ()) -> None:
+        self._site = site
+        self._landmarks = tuple(landmarks)
+        kinds = {kind for rule in site.rules.values() for kind, density in rule.density.items() if density != 1.0}
+        shapes: list[BaseGeometry] = site.zones.shapes.tolist()
+        self._drawings = [
+            _Drawing(zone.kind, zone, zone.validity, shape)
+            for zone, shape in zip(site.zones.zones, shapes, strict=True)
+            if zone.kind in kinds
+        ]
+        for permit in site.permits:
+            if permit.point is not None and permit.kind == "filed_sign" and ZoneKind.SIGN_REGISTRY in kinds:
+                spot = shapely.Point(*site.zones.to_plane([permit.point])[0].tolist())
+                disc = spot.buffer(max(permit.radius_m, LANDMARK_MIN_M))
+                self._drawings.append(_Drawing(ZoneKind.SIGN_REGISTRY, None, permit.validity, disc))
+        self._tree = shapely.STRtree([drawing.shape for drawing in self._drawings])
+
+    def rules_for(self, cue: str) -> tuple[Rule, ...]:
+        """Rules that speak about a cue alone or as the lead of a group, and whose ground is not all alike."""
+        return tuple(
+            rule
+            for rule in self._site.rules.values()
+            if (cue in rule.cues or any(cue in group.lead for group in rule.groups))
+            and (rule.density or any(mark.kind is rule.kind for mark in self._landmarks))
+        )
+
+    def around(
+        self, rules: Sequence[Rule], lon_deg: float, lat_deg: float, cells: int, first: datetime, last: datetime
+    ) -> Ground | None:
+        """The ground `cells` to each side of a point, seen from `first` to `last`; `None` where it is all alike."""
+        ((east_m, north_m),) = self._site.zones.to_plane([(lon_deg, lat_deg)]).tolist()
+        reach_m = cells * CELL_M
+        west, east, south, north = east_m - reach_m, east_m + reach_m, north_m - reach_m, north_m + reach_m
+        window = Polygon([(west, south), (east, south), (east, north), (west, north)])
+        rows: list[int] = sorted(self._tree.query(window, predicate="intersects").tolist())
+        near = [self._drawings[row] for row in rows]
+        drawn = [(self._density(drawing, rules, first, last), drawing) for drawing in near]
+        drawn = sorted(((density, drawing) for density, drawing in drawn if density != 1.0), key=lambda pair: pair[0])
+        size = 2 * cells + 1
+        density, pitches = np.ones((size, size), np.float32), np.zeros((size, size), np.int16)
+        for number, (value, drawing) in enumerate(drawn, start=1):
+            rings = _rings(drawing.shape, (east_m, north_m), cells)
+            # The denser is drawn last and wins.
+            cv2.fillPoly(density, rings, value, shift=_SUBCELL_BITS)
+            if drawing.kind in ONE_THING:
+                cv2.fillPoly(pitches, rings, number, shift=_SUBCELL_BITS)
+        marks = self._landmark_density({rule.kind for rule in rules}, (east_m, north_m), cells)
+        if not drawn and marks is None:
+            return None
+        total = np.asarray(density, np.float64)
+        return Ground(total if marks is None else total + marks, np.asarray(pitches, np.int16))
+
+    def _density(self, drawing: _Drawing, rules: Sequence[Rule], first: datetime, last: datetime) -> float:
+        """How strongly a shape draws: the largest density of the rules, 1 when it does not hold."""
+        return max(
+            rule.density_of(drawing.kind) if any(self._holds(drawing, rule, at) for at in (first, last)) else 1.0
+            for rule in rules
+        )
+
+    def _holds(self, drawing: _Drawing, rule: Rule, at: datetime) -> bool:
+        site = self._site
+        if not drawing.validity.is_valid(at, site.timezone, site.holidays):
+            return False
+        grant = rule.grants.get(drawing.kind)
+        if grant is None or not grant.needs_permit or drawing.zone is None:
+            return True
+        bound = site.permits_of.get(drawing.zone.zone_id, ())
+        return any(permit.validity.is_valid(at, site.timezone, site.holidays) for permit in bound)
+
+    def _landmark_density(self, kinds: set[Kind], centre: tuple[float, float], cells: int) -> Grid | None:
+        """Density that known things add, `None` when none is in reach."""
+        metres = axis_m(cells)
+        total: Grid | None = None
+        for mark in self._landmarks:
+            ((east_m, north_m),) = (self._site.zones.to_plane([(mark.lon_deg, mark.lat_deg)]) - centre).tolist()
+            cov = np.array(mark.cov_m2) + np.eye(2) * LANDMARK_MIN_M**2
+            if mark.kind not in kinds or max(abs(east_m), abs(north_m)) > cells * CELL_M + 3.0 * np.sqrt(cov.max()):
+                continue
+            inverse = np.linalg.inv(cov)
+            east, north = metres[None, :] - east_m, metres[:, None] - north_m
+            exponent = inverse[0, 0] * east**2 + 2.0 * inverse[0, 1] * east * north + inverse[1, 1] * north**2
+            peak = mark.presence / (OTHERS_PER_M2 * 2.0 * np.pi * float(np.sqrt(np.linalg.det(cov))))
+            drawn = peak * np.exp(-0.5 * exponent)
+            total = drawn if total is None else total + drawn
+        return total
+
+
+def _rings(shape: BaseGeometry, centre: tuple[float, float], cells: int) -> list[NDArray[np.int32]]:
+    """All rings of an area in the raster's pixels, fixed point as `cv2.fillPoly` takes it; holes by even-odd."""
+    reach_m = 1.5 * cells * CELL_M
+    east_m, north_m = centre
+    # The far end of a long zone would leave the fixed-point range.
+    near = shapely.clip_by_rect(shape, east_m - reach_m, north_m - reach_m, east_m + reach_m, north_m + reach_m)
+    rings: list[NDArray[np.int32]] = []
+    for part in shapely.get_parts(near).tolist():
+        for ring in (part.exterior, *part.interiors) if part.geom_type == "Polygon" else ():
+            corners = (shapely.get_coordinates(ring) - centre) / CELL_M + cells
+            rings.append(np.round(corners * 2**_SUBCELL_BITS).astype(np.int32))
+    return rings
