@@ -1,0 +1,235 @@
+"""What a camera and its model make of a ride: boxes with edges that wander, misses, and things taken for others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.street_sim.crowd import Thing
+from benchmarks.street_sim.vehicle import Ride
+from benchmarks.street_sim.world import PLANE, World
+from detector.boxes import areas, intersections
+from detector.frame import Fix
+from detector.geo.camera import VehicleCamera
+from detector.geo.project import pixels_of
+from detector.tracks import Box, Companion
+
+Array = NDArray[np.float64]
+
+_CORNERS = np.array([(x, y, z) for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (0.0, 1.0)])
+"""Corners of a thing's box: shares of its width, depth and height."""
+
+
+_STALL_PARTS: dict[str, tuple[str, ...]] = {
+    "stall": ("person",),
+    "umbrella": ("table", "person"),
+    "cart": ("goods", "person"),
+}
+"""What is found beside a stall's leading cue."""
+
+
+@dataclass(frozen=True, slots=True)
+class SightParams:
+    """What is lost and what is added between the street and the tracker's output.
+
+    Attributes:
+        frames_hz: pictures looked at: five a second, as a small box manages.
+        reach_m: nothing farther away is looked for.
+        least_px: lowest height of a box that the model finds.
+        edge_share, edge_px: one sigma of each edge of a box, as a share of its size, and in px besides. The product
+            assumes 3 % and 2 px; what a model's boxes do on street-n's test pictures.
+        lasting: share of that variance which stays the same for a thing all along a pass: a model sees the same
+            parasol the same way again.
+        covered: a thing with more of its box behind nearer ones is not found.
+        miss: of single pictures.
+        hidden_per_s, hidden_s: how often, and for how long, something out of the map (a van, people) hides a thing.
+        never: things that the model never finds on a pass.
+        confidence: least and greatest mean confidence of a thing; of what is none, `doubt`. It wanders by
+            `confidence_sd`.
+        threshold: boxes below it do not leave the model.
+        person_share: pictures of a stall in which its seller is seen beside it.
+        stall_cues: what the model calls a stall, with shares; the rest of the group is found beside it.
+        lost_s: longer gaps end a track.
+        solid: things have depth, so that a box ends at the near edge of its thing, not at its middle. Off for flat
+            boards, whose foot is where they are.
+    """
+
+    frames_hz: float = 5.0
+    reach_m: float = 40.0
+    least_px: float = 24.0
+    edge_share: float = 0.03
+    edge_px: float = 1.0
+    lasting: float = 0.5
+    covered: float = 0.6
+    miss: float = 0.12
+    hidden_per_s: float = 0.06
+    hidden_s: float = 1.0
+    never: float = 0.05
+    confidence: tuple[float, float] = (0.5, 0.9)
+    doubt: tuple[float, float] = (0.3, 0.65)
+    confidence_sd: float = 0.06
+    threshold: float = 0.25
+    person_share: float = 0.85
+    stall_cues: tuple[tuple[str, float], ...] = (("stall", 0.6), ("umbrella", 0.25), ("cart", 0.15))
+    lost_s: float = 2.0
+    solid: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One thing in one picture; `index` is that of the thing in the district."""
+
+    index: int
+    seq: int
+    time_s: float
+    xyxy: Box
+    confidence: float
+    cue: str
+    companions: tuple[Companion, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Character:
+    """How one thing looks on one pass."""
+
+    cue: str
+    beside: tuple[str, ...]
+    confidence: float
+    edge: Array
+    found: bool
+    shift_m: Array
+
+
+def look(world: World, camera: VehicleCamera, ride: Ride, params: SightParams, rng: np.random.Generator) -> list[Seen]:
+    """Everything found on a ride, picture by picture."""
+    bias = rng.normal(0.0, ride.profile.mount_sd_deg)
+    mounted = replace(
+        camera,
+        yaw_deg=camera.yaw_deg + float(bias[0]),
+        pitch_deg=camera.pitch_deg + float(bias[1]),
+        roll_deg=camera.roll_deg + float(bias[2]),
+    )
+    characters = [_character(thing, params, rng) for thing in world.things]
+    middles = world.truth_m() + np.array([c.shift_m for c in characters])
+    times = np.arange(float(rng.uniform(0.0, 0.2)), float(ride.times_s[-1]), 1.0 / params.frames_hz)
+    hidden = _hidden_until(len(world.things), times, params, rng)
+    place, _, attitude, _ = ride.at(times)
+    seen: list[Seen] = []
+    for seq, time_s in enumerate(times.tolist()):
+        near = np.flatnonzero(np.hypot(*(middles - place[seq]).T) < params.reach_m)
+        visible = [i for i in near.tolist() if characters[i].found and not hidden[seq, i]]
+        boxes, depth = _boxes([world.things[i] for i in visible], middles[visible], mounted, place[seq], attitude[seq],
+                              solid=params.solid)  # fmt: skip
+        clear = _in_view(boxes, depth, camera, params)
+        for row in np.flatnonzero(clear).tolist():
+            noise = rng.standard_normal(4)
+            chances = rng.random(3)
+            who = characters[visible[row]]
+            confidence = float(np.clip(who.confidence + params.confidence_sd * rng.standard_normal(), 0.0, 0.99))
+            if chances[0] < params.miss or confidence < params.threshold:
+                continue
+            box = _wandered(boxes[row], who.edge, noise, camera, params)
+            companions = tuple(_beside(who, box, confidence, person=bool(chances[1] < params.person_share)))
+            seen.append(Seen(visible[row], seq, time_s, box, confidence, who.cue, companions))
+    return seen
+
+
+def _character(thing: Thing, params: SightParams, rng: np.random.Generator) -> _Character:
+    pick, found = float(rng.random()), bool(rng.random() >= params.never)
+    low, high = params.doubt if thing.setting == "look_alike" else params.confidence
+    confidence, edge = float(rng.uniform(low, high)), rng.standard_normal(4)
+    walked = rng.normal(0.0, 10.0, 2) * (thing.what == "passer")
+    match thing.what:
+        case "stall":
+            names, shares = zip(*params.stall_cues, strict=True)
+            cue = names[int(np.searchsorted(np.cumsum(shares), pick * sum(shares)))]
+            beside = _STALL_PARTS[cue]
+        case "bike":
+            cue, beside = ("bicycle" if pick < 0.6 else "motorcycle"), ()
+        case "goods":
+            cue, beside = ("table" if pick < 0.4 else "goods"), ()
+        case "sign":
+            cue, beside = ("a_board" if pick < 0.7 else "signboard"), ()
+        case "passer":
+            cue, beside = "umbrella", ("goods", "person") if pick < 0.5 else ("person",)
+        case _:
+            cue, beside = "umbrella", ("goods", "person") if pick < 0.3 else ("goods",)
+    return _Character(cue, beside, confidence, edge, found, walked)
+
+
+def _hidden_until(things: int, times: Array, params: SightParams, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Which things are hidden in which picture by what no map knows, (pictures, things)."""
+    starts = rng.random((len(times), things)) < params.hidden_per_s / params.frames_hz
+    length = max(1, round(params.hidden_s * params.frames_hz))
+    hidden = starts.copy()
+    for step in range(1, length):
+        hidden[step:] |= starts[:-step]
+    return hidden
+
+
+def _boxes(
+    things: list[Thing], middles: Array, camera: VehicleCamera, place: Array, attitude: Array, *, solid: bool
+) -> tuple[Array, Array]:
+    """True boxes (N, 4) px, NaN behind the camera, and distances (N,) m."""
+    if not things:
+        return np.zeros((0, 4)), np.zeros(0)
+    size = np.array([(t.size.width_m, t.size.depth_m * solid, t.size.height_m) for t in things])
+    turn = np.radians([t.heading_deg for t in things])
+    corners = _CORNERS[None] * size[:, None, :]
+    along = np.column_stack((np.sin(turn), np.cos(turn)))
+    across = np.column_stack((np.cos(turn), -np.sin(turn)))
+    ground = middles[:, None] + corners[..., :1] * along[:, None] + corners[..., 1:2] * across[:, None]
+    height = corners[..., 2] + np.array([t.ground_m for t in things])[:, None]
+    ((lon, lat),) = PLANE.lon_lat_deg(place).tolist()
+    fix = Fix(
+        lon, lat, 1.0, _ANY_TIME, heading_deg=float(attitude[0]) % 360.0,
+        pitch_deg=float(attitude[1]), roll_deg=float(attitude[2]),
+    )  # fmt: skip
+    pixels = pixels_of(camera, fix, PLANE.lon_lat_deg(ground.reshape(-1, 2)), height.ravel()).reshape(-1, 8, 2)
+    boxes = np.column_stack((pixels.min(axis=1), pixels.max(axis=1)))
+    return boxes, np.hypot(*(middles - place).T)
+
+
+_ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def _in_view(boxes: Array, depth: Array, camera: VehicleCamera, params: SightParams) -> NDArray[np.bool_]:
+    """Which boxes the model could find: large enough, mostly in the picture, not behind nearer ones."""
+    width, height = camera.lens.width_px, camera.lens.height_px
+    whole = np.nan_to_num(boxes, nan=-1e6)
+    clipped = np.clip(whole, 0.0, (width, height, width, height))
+    share = areas(clipped) / np.maximum(areas(whole), 1e-9)
+    clear = np.isfinite(boxes).all(axis=1) & (share >= 0.5) & (clipped[:, 3] - clipped[:, 1] >= params.least_px)
+    rows = np.flatnonzero(clear)
+    nearer = depth[rows][None, :] < depth[rows][:, None] - 0.3
+    shared = np.where(nearer, intersections(clipped[rows], clipped[rows]), 0.0).max(axis=1, initial=0.0)
+    clear[rows[shared > params.covered * areas(clipped[rows])]] = False
+    return clear
+
+
+def _wandered(box: Array, lasting: Array, fresh: Array, camera: VehicleCamera, params: SightParams) -> Box:
+    """The box as the model draws it, cut off by the picture's border."""
+    size = np.array([box[2] - box[0], box[3] - box[1]])
+    sigma = np.tile(np.hypot(params.edge_share * size, params.edge_px), 2)
+    noise = np.sqrt(params.lasting) * lasting + np.sqrt(1.0 - params.lasting) * fresh
+    drawn = box + sigma * noise
+    limits = np.tile((camera.lens.width_px, camera.lens.height_px), 2)
+    left, top, right, bottom = np.clip(drawn, 0.0, limits).tolist()
+    return left, top, max(right, left + 1.0), max(bottom, top + 1.0)
+
+
+def _beside(who: _Character, box: Box, confidence: float, *, person: bool) -> Iterator[Companion]:
+    """What else is seen close by in the picture."""
+    left, top, right, bottom = box
+    width, height = right - left, bottom - top
+    for cue in who.beside:
+        if cue == "person":
+            if person:
+                tall = (right - 0.1 * width, top + 0.05 * height, right + 0.25 * width, bottom - 0.05 * height)
+                yield Companion(cue, tall, confidence, None)
+        else:
+            yield Companion(cue, (left, top + 0.55 * height, right, bottom), confidence, None)
