@@ -49,6 +49,10 @@ class _Wire(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class Covariance(_Wire):
     """2x2 covariance in the local east-north plane, square metres; symmetric, positive semi-definite."""
 
@@ -61,6 +65,15 @@ class Covariance(_Wire):
         if self.en_m2**2 > self.ee_m2 * self.nn_m2 * (1 + 1e-9) + 1e-12:
             raise ValueError(f"not a covariance: en_m2 {self.en_m2} is larger than sqrt(ee_m2 * nn_m2)")
         return self
+
+
+class ReportOffset(_Wire):
+    """What the place was moved by to lie on the map; see `detector.hit.PassOffset`."""
+
+    east_m: Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)]
+    north_m: Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)]
+    cov: Covariance
+    anchors: Annotated[int, Field(ge=1, le=100000)]
 
 
 class ReportPlace(_Wire):
@@ -77,6 +90,8 @@ class ReportPlace(_Wire):
     range_m: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     method: Name
     synthetic: bool
+    offset: Annotated[ReportOffset | None, Field(exclude_if=_is_none)] = None
+    """`None`, and absent from the JSON, where the place is as the fix gave it: so older reports keep their bytes."""
 
     @model_validator(mode="after")
     def _not_null_island(self) -> ReportPlace:

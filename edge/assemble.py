@@ -21,13 +21,14 @@ from numpy.typing import NDArray
 from detector.detections import Detections
 from detector.frame import Fix, Image
 from detector.geo.camera import ObservedBy
-from detector.hit import Hit, Matrix2, Place
+from detector.hit import Hit, Matrix2, PassOffset, Place
 from detector.report import (
     Covariance,
     EvidenceItem,
     ReportBody,
     ReportBox,
     ReportFix,
+    ReportOffset,
     ReportPlace,
     ReportReason,
     Versions,
@@ -230,6 +231,13 @@ def _place(place: Place, synthetic: bool) -> ReportPlace:
         range_m=place.range_m,
         method=place.method,
         synthetic=place.synthetic or synthetic,
+        offset=None if place.offset is None else _offset(place.offset),
+    )
+
+
+def _offset(offset: PassOffset) -> ReportOffset:
+    return ReportOffset(
+        east_m=offset.east_m, north_m=offset.north_m, cov=_covariance(offset.cov_m2), anchors=offset.anchors
     )
 
 

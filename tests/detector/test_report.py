@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from detector.report import Covariance, ReportBody, ReportFix
+from detector.report import Covariance, ReportBody, ReportFix, body_sha256, canonical_bytes
 from edge.parcels import EvidenceFile
 from tests.edge.reports import body
 
@@ -53,3 +53,49 @@ def test_fixes_hold_numbers(changes: dict[str, Any]) -> None:
 def test_a_cue_is_one_word(cue: str) -> None:
     with pytest.raises(ValidationError, match="cue"):
         ReportBody.model_validate_json(json.dumps({**BODY.model_dump(mode="json", by_alias=True), "cue": cue}))
+
+
+ROUND = {"ee_m2": 9.0, "en_m2": 0.5, "nn_m2": 8.0}
+PLACE = {
+    "lon_deg": 117.19,
+    "lat_deg": 34.26,
+    "cov_own": ROUND,
+    "cov_pass": ROUND,
+    "pass_shift": ROUND,
+    "heading_lever_m": [3.0, -4.0],
+    "sigma_heading_rad": 0.02,
+    "range_m": 5.0,
+    "method": "vehicle_ground",
+    "synthetic": False,
+}
+OFFSET = {"east_m": 2.0, "north_m": -0.5, "cov": {"ee_m2": 0.4, "en_m2": 0.0, "nn_m2": 0.3}, "anchors": 6}
+
+
+def placed(**place: Any) -> ReportBody:
+    fields = {**BODY.model_dump(mode="json", by_alias=True), "place": {**PLACE, **place}}
+    return ReportBody.model_validate_json(json.dumps(fields))
+
+
+def test_reports_from_before_offsets_keep_their_bytes() -> None:
+    """The hash that the version before `ReportPlace.offset` gave this body: its seals still hold."""
+    assert body_sha256(placed()) == "5845d67c73e42a28c01ba3fb096ce8a9500c4fb5dd3f64ec8630cf83d38c49bf"
+    assert b"offset" not in canonical_bytes(placed())
+
+
+def test_an_offset_is_sealed_with_the_place() -> None:
+    moved = placed(offset=OFFSET)
+    assert moved.place is not None
+    assert moved.place.offset is not None
+    assert moved.place.offset.anchors == 6
+    assert ReportBody.model_validate_json(canonical_bytes(moved)) == moved
+    assert body_sha256(moved) != body_sha256(placed())
+    assert body_sha256(placed(offset={**OFFSET, "east_m": 2.1})) != body_sha256(moved)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [({"east_m": 1e4}, "east_m"), ({"anchors": 0}, "anchors"), ({"cov": {**ROUND, "en_m2": 9.0}}, "not a covariance")],
+)
+def test_offsets_are_bounded(changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(ValidationError, match=field):
+        placed(offset={**OFFSET, **changes})

@@ -12,7 +12,7 @@ import pytest
 
 from detector.detections import Detections
 from detector.frame import Fix
-from detector.hit import Hit, Reason
+from detector.hit import Hit, PassOffset, Reason
 from detector.report import ReportBody, canonical_bytes
 from detector.vocabulary import Text
 from edge.assemble import Shot, assemble
@@ -121,3 +121,15 @@ def test_a_long_reason_is_cut_not_refused() -> None:
     assert len(body.reasons[0].zh) == 200
     assert body.reasons[0].zh.endswith("…")
     assert body.reasons[0].en.startswith("one two")
+
+
+def test_a_registered_place_says_what_it_was_moved_by() -> None:
+    offset = PassOffset(2.0, -0.5, ((0.4, 0.1), (0.1, 0.3)), 6)
+    body, _ = _assemble(hit(where=replace(place(), offset=offset)), shot())
+    assert body.place is not None
+    assert body.place.offset is not None
+    assert (body.place.offset.east_m, body.place.offset.north_m, body.place.offset.anchors) == (2.0, -0.5, 6)
+    assert body.place.offset.cov.en_m2 == 0.1
+    unmoved, _ = _assemble(hit(where=place()), shot())
+    assert unmoved.place is not None
+    assert unmoved.place.offset is None
