@@ -15,7 +15,7 @@ from benchmarks.street_sim.world import PLANE, World
 from detector.boxes import areas, intersections
 from detector.frame import Fix
 from detector.geo.camera import VehicleCamera
-from detector.geo.project import pixels_of
+from detector.geo.view import Views, moving_views
 from detector.tracks import Box, Companion
 
 Array = NDArray[np.float64]
@@ -116,25 +116,28 @@ def look(world: World, camera: VehicleCamera, ride: Ride, params: SightParams, r
     characters = [_character(thing, params, rng) for thing in world.things]
     middles = world.truth_m() + np.array([c.shift_m for c in characters])
     times = np.arange(float(rng.uniform(0.0, 0.2)), float(ride.times_s[-1]), 1.0 / params.frames_hz)
+    found = np.array([c.found for c in characters], np.bool_)
     hidden = _hidden_until(len(world.things), times, params, rng)
-    place, _, attitude, _ = ride.at(times)
+    views = _views(mounted, times, ride)
+    corners = _corners(world, middles, solid=params.solid)
     seen: list[Seen] = []
     for seq, time_s in enumerate(times.tolist()):
-        near = np.flatnonzero(np.hypot(*(middles - place[seq]).T) < params.reach_m)
-        visible = [i for i in near.tolist() if characters[i].found and not hidden[seq, i]]
-        boxes, depth = _boxes([world.things[i] for i in visible], middles[visible], mounted, place[seq], attitude[seq],
-                              solid=params.solid)  # fmt: skip
-        clear = _in_view(boxes, depth, camera, params)
+        off = middles - views.centre_m[seq, :2]
+        ahead = off @ views.body[seq, :2, 1] > 0.0
+        distance = np.hypot(off[:, 0], off[:, 1])
+        visible = np.flatnonzero(ahead & (distance < params.reach_m) & found & ~hidden[seq])
+        boxes = _boxes(corners[visible], camera, views, seq)
+        clear = _in_view(boxes, distance[visible], camera, params)
         for row in np.flatnonzero(clear).tolist():
             noise = rng.standard_normal(4)
             chances = rng.random(3)
-            who = characters[visible[row]]
+            who = characters[int(visible[row])]
             confidence = float(np.clip(who.confidence + params.confidence_sd * rng.standard_normal(), 0.0, 0.99))
             if chances[0] < params.miss or confidence < params.threshold:
                 continue
             box = _wandered(boxes[row], who.edge, noise, camera, params)
             companions = tuple(_beside(who, box, confidence, person=bool(chances[1] < params.person_share)))
-            seen.append(Seen(visible[row], seq, time_s, box, confidence, who.cue, companions))
+            seen.append(Seen(int(visible[row]), seq, time_s, box, confidence, who.cue, companions))
     return seen
 
 
@@ -171,30 +174,36 @@ def _hidden_until(things: int, times: Array, params: SightParams, rng: np.random
     return hidden
 
 
-def _boxes(
-    things: list[Thing], middles: Array, camera: VehicleCamera, place: Array, attitude: Array, *, solid: bool
-) -> tuple[Array, Array]:
-    """True boxes (N, 4) px, NaN behind the camera, and distances (N,) m."""
-    if not things:
-        return np.zeros((0, 4)), np.zeros(0)
-    size = np.array([(t.size.width_m, t.size.depth_m * solid, t.size.height_m) for t in things])
-    turn = np.radians([t.heading_deg for t in things])
+def _views(camera: VehicleCamera, times: Array, ride: Ride) -> Views:
+    """The camera as it truly hung and moved, at each picture."""
+    place, _, attitude, _ = ride.at(times)
+    fixes = [
+        Fix(lon, lat, 1.0, _ANY_TIME, heading_deg=heading % 360.0, pitch_deg=pitch, roll_deg=roll)
+        for (lon, lat), (heading, pitch, roll) in zip(PLANE.lon_lat_deg(place).tolist(), attitude.tolist(), strict=True)
+    ]
+    return moving_views(camera, fixes, PLANE)
+
+
+_ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def _corners(world: World, middles: Array, *, solid: bool) -> Array:
+    """(things, 8, 3) east, north and height of the corners of every thing's box."""
+    size = np.array([(t.size.width_m, t.size.depth_m * solid, t.size.height_m) for t in world.things])
+    turn = np.radians([t.heading_deg for t in world.things])
     corners = _CORNERS[None] * size[:, None, :]
     along = np.column_stack((np.sin(turn), np.cos(turn)))
     across = np.column_stack((np.cos(turn), -np.sin(turn)))
     ground = middles[:, None] + corners[..., :1] * along[:, None] + corners[..., 1:2] * across[:, None]
-    height = corners[..., 2] + np.array([t.ground_m for t in things])[:, None]
-    ((lon, lat),) = PLANE.lon_lat_deg(place).tolist()
-    fix = Fix(
-        lon, lat, 1.0, _ANY_TIME, heading_deg=float(attitude[0]) % 360.0,
-        pitch_deg=float(attitude[1]), roll_deg=float(attitude[2]),
-    )  # fmt: skip
-    pixels = pixels_of(camera, fix, PLANE.lon_lat_deg(ground.reshape(-1, 2)), height.ravel()).reshape(-1, 8, 2)
-    boxes = np.column_stack((pixels.min(axis=1), pixels.max(axis=1)))
-    return boxes, np.hypot(*(middles - place).T)
+    height = corners[..., 2] + np.array([t.ground_m for t in world.things])[:, None]
+    return np.concatenate((ground, height[..., None]), axis=2)
 
 
-_ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
+def _boxes(corners: Array, camera: VehicleCamera, views: Views, seq: int) -> Array:
+    """Boxes (N, 4) px of things (N, 8, 3) without any noise; NaN where a corner lies behind the camera."""
+    rays = (corners.reshape(-1, 3) - views.centre_m[seq]) @ views.body[seq] @ views.mount
+    pixels = camera.lens.pixels(rays).reshape(-1, 8, 2)
+    return np.column_stack((pixels.min(axis=1), pixels.max(axis=1)))
 
 
 def _in_view(boxes: Array, depth: Array, camera: VehicleCamera, params: SightParams) -> NDArray[np.bool_]:
