@@ -1,0 +1,89 @@
+"""The places of a pass, registered to the map stretch by stretch.
+
+A stretch is judged as soon as it can be, so it is registered against itself and what the last two minutes of the same
+pass saw, never against what comes later: a patrol run again makes the same places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Final
+
+import numpy as np
+
+from detector.geo.camera import ObservedBy
+from detector.geo.localise import Unplaced
+from detector.geo.registration import Registrar, apply
+from detector.hit import Place
+from detector.site.model import Site
+from detector.tracks import Track
+
+WINDOW: Final = timedelta(seconds=120)
+"""Over this time the fix's error has drifted by a metre: what was seen earlier says little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """How much of a patrol was registered.
+
+    Attributes:
+        places: things whose place was moved onto the map.
+        of: things with a place that could have been: those of standing cameras are not counted.
+        median_shift_m: by how far, `None` when none was.
+    """
+
+    places: int = 0
+    of: int = 0
+    median_shift_m: float | None = None
+
+
+class PassRegister:
+    """Registers one source's passes as their stretches end."""
+
+    def __init__(self, site: Site, observed_by: ObservedBy) -> None:
+        """Args: observed_by: of a standing camera nothing is ever moved: its position was surveyed."""
+        self._registrar = None if observed_by == "fixed" else Registrar(site)
+        self._tracks: dict[str, Track] = {}
+        self._places: dict[str, Place] = {}
+        self._of = 0
+        self._shifts_m: list[float] = []
+
+    def registered(
+        self, stretch: Mapping[str, Track], places: Mapping[str, Place | Unplaced]
+    ) -> dict[str, Place | Unplaced]:
+        """The places of a stretch, those moved that can be; the others as they came.
+
+        Args:
+            stretch: the tracks judged together, by id.
+            places: of these tracks, as the fix gave them.
+        """
+        placed = {name: place for name in stretch if isinstance(place := places.get(name), Place)}
+        moved = dict(places)
+        if self._registrar is None or not placed:
+            return moved
+        self._forget_before(min(stretch[name].first_seen_at for name in placed) - WINDOW)
+        self._tracks.update({name: stretch[name] for name in placed})
+        self._places.update(placed)
+        found = self._registrar.register(tuple(self._tracks.values()), self._places, wanted=placed)
+        for name, offset in found.offsets.items():
+            moved[name] = apply(placed[name], offset)
+            self._shifts_m.append(float(np.hypot(offset.east_m, offset.north_m)))
+        self._of += len(placed)
+        return moved
+
+    def end_pass(self) -> None:
+        """The pass is over: the next one has an error of its own."""
+        self._tracks.clear()
+        self._places.clear()
+
+    def summary(self) -> Registered:
+        """What was registered so far."""
+        return Registered(len(self._shifts_m), self._of, median(self._shifts_m) if self._shifts_m else None)
+
+    def _forget_before(self, moment: datetime) -> None:
+        old = [name for name, track in self._tracks.items() if track.last_seen_at < moment]
+        for name in old:
+            del self._tracks[name], self._places[name]
