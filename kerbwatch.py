@@ -43,6 +43,7 @@ ENTRIES: dict[str, Entry] = {
     "verify": Entry("detector.evidence.cli", "verify", "Check every seal and hash of a case or a report folder. 验真"),
     "label": Entry("server.labels.cli", "app", "Turn reviewed cases into training labels. 标注导出", "server"),
     "site": Entry("detector.site.cli", "app", "Check and draw a site folder: zones, rules, cameras, permits. 辖区"),
+    "survey": Entry("edge.survey.cli", "app", "Check drone photos against each other. 航拍照片检查"),
     "models": Entry("models.cli", "app", "Train, measure, export and verify model bundles. 模型"),
     "demo": Entry("edge.demo", "demo", "Server + patrol over a real street clip, in one go. 演示", "demo"),
 }

@@ -54,6 +54,9 @@ def patrol(
     gnss_offset_s: Annotated[
         float, typer.Option(help="Seconds added to the log's times (video clock ahead: positive).")
     ] = 0.0,
+    poses: Annotated[
+        Path | None, typer.Option(help="Mended poses of drone photos, from survey check --mend. 航拍姿态文件")
+    ] = None,
     start_utc: Annotated[
         list[str] | None,
         typer.Option(help="UTC of the first picture, once per source; wins over the file's own word. 起始时间"),
@@ -104,6 +107,7 @@ def patrol(
         camera=camera,
         gnss=gnss,
         gnss_offset_s=gnss_offset_s,
+        poses=poses,
         start_utc=tuple(parse_utc(text, "--start-utc") for text in start_utc or ()),
         interval_s=interval_s,
         window=Window(from_s, to_s, every_s),

@@ -9,7 +9,7 @@ import numpy as np
 from detector.detections import Detections
 from detector.errors import InputError
 from detector.evidence.privacy import PrivacyModels, blur_people, open_privacy_models
-from detector.geo.camera import Camera, ObservedBy, VehicleCamera
+from detector.geo.camera import Camera, DroneCamera, ObservedBy, VehicleCamera
 from detector.model.signers import Trust, read_signer, shipped_trust, site_signers
 from detector.model.yolo import Detector, open_detector
 from detector.report import Versions
@@ -18,7 +18,8 @@ from detector.site.model import Site
 from edge.assemble import software_version
 from edge.config import Inputs, PatrolConfig, patrol_id
 from edge.gnss import FixTrack, check_overlap, read_nmea
-from edge.sources import Source, Window, looked_at, open_source
+from edge.sources import PictureSource, Source, Window, looked_at, open_source
+from edge.survey.poses import photo_track
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +27,7 @@ class Plan:
     """A patrol ready to run.
 
     Attributes:
-        gnss: shifted to the clock of the sources; `None` without a log.
+        gnss: shifted to the clock of the sources, or the poses of drone photos; `None` without either.
         observed_by: who looks, for the rules.
         warnings: what is odd but no error, one sentence each.
     """
@@ -104,6 +105,13 @@ def _camera(site: Site, config: PatrolConfig) -> Camera:
     else:
         known = ", ".join(sorted(site.cameras)) or "none"
         raise InputError(f"say which camera took the pictures with --camera NAME; cameras.yaml names: {known}")
+    if config.poses is not None and not isinstance(camera, DroneCamera):
+        raise InputError(f"camera {camera.camera_id} is no drone's: --poses is for drone photos; leave it out")
+    if config.gnss is not None and isinstance(camera, DroneCamera):
+        raise InputError(
+            f"camera {camera.camera_id} is a drone's: a GNSS log tells neither its height nor its gimbal; leave --gnss "
+            "out, the poses come from the photos' own tags or --poses"
+        )
     if config.gnss is not None and not isinstance(camera, VehicleCamera):
         raise InputError(f"camera {camera.camera_id} stands still: --gnss is for a camera on a vehicle; leave it out")
     return camera
@@ -135,6 +143,8 @@ def _gnss(config: PatrolConfig, camera: Camera, sources: tuple[Source, ...]) -> 
 
     A log that covers none of the sources is an error; one that covers only some leaves the others without places.
     """
+    if isinstance(camera, DroneCamera):
+        return _photo_poses(config, sources)
     if config.gnss is None:
         unplaced = isinstance(camera, VehicleCamera)
         note = "no --gnss log for a camera on a vehicle: every place is unknown (没有定位日志，位置均未知)"
@@ -152,3 +162,18 @@ def _gnss(config: PatrolConfig, camera: Camera, sources: tuple[Source, ...]) -> 
     if len(misses) == len(sources):
         raise misses[0]
     return track, [str(error) for error in misses]
+
+
+def _photo_poses(config: PatrolConfig, sources: tuple[Source, ...]) -> tuple[FixTrack | None, list[str]]:
+    """The poses of drone photos as a track that answers for the photos' own moments."""
+    photos = [source for source in sources if isinstance(source, PictureSource)]
+    odd = [
+        f"{source.source_id} is a video from a drone without a pose for each picture: its places are unknown "
+        "(无人机视频没有姿态，位置未知)"
+        for source in sources
+        if not isinstance(source, PictureSource)
+    ]
+    if not photos:
+        return None, odd
+    track, more = photo_track(photos, config.poses)
+    return track, odd + more

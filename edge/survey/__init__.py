@@ -1,0 +1,1 @@
+"""Drone photos: the pose each one carries in its tags, and whether they agree with each other about the ground."""
