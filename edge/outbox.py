@@ -105,6 +105,11 @@ class Outbox:
         """SHA-256 of the public key that seals here; a body must name it."""
         return self._key.device_id
 
+    @property
+    def folder(self) -> Path:
+        """The folder held; what else belongs to the device's state lies there too, under the same lock."""
+        return self._folder
+
     # -- the patrol's side ---------------------------------------------------------------------------------------
 
     def known(self, hit_key: str) -> uuid.UUID | None:

@@ -2,8 +2,9 @@
 
 For every picture: detect, track, keep the best view of each thing (`edge.verdicts`). When things can be judged
 together, those that break an order become reports, each durable in the outbox before the next picture is looked at.
-Everything follows from the inputs alone, so a patrol killed at any moment and run again computes the same hits, and
-the outbox's unique hit key leaves out those it has already.
+Everything follows from the inputs, and from what the site memory held when the patrol was first begun, so a patrol
+killed at any moment and run again computes the same hits, and the outbox's unique hit key leaves out those it has
+already.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from detector.geo.camera import image_px, same_shape
 from detector.tracking import Tracker, TrackerLimits
 from edge.config import PatrolConfig
 from edge.interrupt import CtrlC, ctrl_c
+from edge.memory import SiteMemory
 from edge.outbox import Outbox
 from edge.plan import Plan, make_plan
 from edge.progress import ProgressBar
@@ -41,9 +43,11 @@ def run_patrol(config: PatrolConfig, outbox: Outbox, bar: ProgressBar | None = N
     plan = make_plan(config, outbox.device_id)
     tally = Tally(plan)
     try:
-        with ctrl_c() as pressed:
-            for index, source in enumerate(plan.sources):
-                verdicts = Verdicts(plan, source, f"{index}", outbox, tally)
+        with ctrl_c() as pressed, SiteMemory.open(outbox.folder, plan.patrol_id) as memory:
+            tally.warnings += memory.warnings
+            memory.forget(min(source.starts_at for source in plan.sources))
+            for number, source in enumerate(plan.sources):
+                verdicts = Verdicts(plan, source, number, outbox, memory, tally)
                 _SourcePatrol(plan, source, verdicts, tally, bar or ProgressBar(), pressed).run()
     except KeyboardInterrupt:
         # Things still in view are left for the next run: half-seen they would be judged otherwise than then.

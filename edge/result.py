@@ -78,6 +78,7 @@ class PatrolResult:
         reports: in the order they were decided.
         look_alikes: how many things were found to be legal, by look-alike.
         places_unknown: reports without a place.
+        seen_before: things that the site memory knew from earlier passes.
         gnss: what the log held, when one was given.
         partial: a source was damaged or cut off.
         interrupted: stopped by Ctrl-C; run again to go on.
@@ -94,6 +95,7 @@ class PatrolResult:
     tracks: int
     reports: tuple[ReportLine, ...]
     look_alikes: Mapping[str, int]
+    seen_before: int = 0
     gnss: LogCounts | None = None
     partial: bool = False
     interrupted: bool = False

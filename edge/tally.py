@@ -19,6 +19,7 @@ class Tally:
         self.frames = 0
         self.watched_s = 0.0
         self.tracks = 0
+        self.seen_before = 0
         self.reports: list[ReportLine] = []
         self.look_alikes: Counter[str] = Counter()
         self.warnings = list(plan.warnings)
@@ -44,6 +45,7 @@ class Tally:
             watched_s=self.watched_s,
             wall_s=time.monotonic() - self._began_s,
             tracks=self.tracks,
+            seen_before=self.seen_before,
             reports=tuple(self.reports),
             look_alikes=dict(self.look_alikes),
             gnss=self._plan.gnss.counts if self._plan.gnss else None,

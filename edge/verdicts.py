@@ -1,12 +1,14 @@
 """From finished tracks to reports: the half of a source's patrol that comes after the tracker.
 
 Tracks wait in a `Stretch` until they can be judged together; the best picture of each waits with them. What breaks an
-order becomes a report, durable in the outbox before the next picture is looked at.
+order becomes a report, durable in the outbox before the next picture is looked at; what would break one if it had been
+seen before is kept in the site memory, for the next pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Final
 
 from detector.detections import Detections
@@ -14,13 +16,15 @@ from detector.evidence.best_frame import BestFrame, BestFrames
 from detector.evidence.privacy import blur_people
 from detector.frame import Frame
 from detector.geo.localise import Unplaced, place_of
-from detector.hit import Hit, Place
+from detector.hit import Hit, Place, SeenBefore
 from detector.report import hit_key
 from detector.rules import judge, judge_tracks
 from detector.tracking import TrackUpdate
 from detector.tracks import Track
 from detector.vocabulary import Outcome
+from edge.again import Sighting
 from edge.assemble import Origin, Shot, assemble
+from edge.memory import SiteMemory, StretchId
 from edge.outbox import Outbox
 from edge.plan import Plan
 from edge.result import report_line
@@ -31,15 +35,22 @@ from edge.tally import Tally
 PICTURES_MAX_BYTES: Final = 96 * 1024 * 1024
 """Kept pictures of this size are judged without waiting for more, well before `BestFrames` must throw any out."""
 
+FOR_EVER: Final = SeenBefore(datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC), passes=1_000_000)
+"""More dwell than any rule asks for."""
+
 
 class Verdicts:
     """Judges the tracks of one source, and reports those that break an order."""
 
-    def __init__(self, plan: Plan, source: Source, name: str, outbox: Outbox, tally: Tally) -> None:
-        """Args: name: of the source within the patrol."""
+    def __init__(
+        self, plan: Plan, source: Source, number: int, outbox: Outbox, memory: SiteMemory, tally: Tally
+    ) -> None:
+        """Args: number: of the source within the patrol, from 0."""
         self._plan = plan
         self._source = source
-        self._name = name
+        self._number = number
+        self._memory = memory
+        self._judged = 0
         self._outbox = outbox
         self._tally = tally
         self._pass = 0
@@ -53,8 +64,8 @@ class Verdicts:
         self._best.forget(update.dropped)
         for track in update.finished:
             self._tally.tracks += 1
-            place = self._places[track.track_id] = place_of(track, self._plan.camera)
-            hit = judge(track, place, self._plan.site, self._plan.observed_by)
+            self._places[track.track_id] = place_of(track, self._plan.camera)
+            hit = self._at_worst(track)
             # What is allowed on its own stays allowed in a row; only a full bay can still turn against it.
             if hit is None or (hit.outcome is Outcome.ALLOWED and not hit.zone_ids):
                 self._best.forget((track.track_id,))
@@ -68,16 +79,38 @@ class Verdicts:
         return self._stretch.ripe(frame.captured_at) or self._best.kept_bytes > PICTURES_MAX_BYTES
 
     def judge(self) -> None:
-        """Judge what was taken, and put the reports into the outbox."""
+        """Judge what was taken, put the reports into the outbox, and remember."""
         batch = {track.track_id: track for track in self._stretch.release()}
-        plan = self._plan
-        for hit in judge_tracks(tuple(batch.values()), self._places, plan.site, plan.observed_by):
+        plan, places = self._plan, self._places
+        stretch, self._judged = StretchId(self._number, self._judged), self._judged + 1
+        seen = self._sightings(batch.values())
+        earlier = self._memory.recall(stretch, seen)
+        for hit in judge_tracks(tuple(batch.values()), places, plan.site, plan.observed_by, earlier=earlier):
             if hit.look_alike is not None:
                 self._tally.look_alikes[hit.look_alike] += hit.count
             else:
                 self._report(hit, batch)
+        self._memory.remember(stretch, seen)
+        self._tally.seen_before += len(earlier)
         self._best.forget(batch)
-        self._places.clear()
+        places.clear()
+
+    def _at_worst(self, track: Track) -> Hit | None:
+        """The verdict if the thing had stood there for ever."""
+        place, plan = self._places[track.track_id], self._plan
+        return judge(track, place, plan.site, plan.observed_by, earlier={track.track_id: FOR_EVER})
+
+    def _sightings(self, tracks: Iterable[Track]) -> list[Sighting]:
+        """What is worth remembering: things with a place that nothing but a short stay excuses.
+
+        What was permitted is not: when the hours of a pitch end, its vendor's time counts from the first look after.
+        """
+        seen: list[Sighting] = []
+        for track in tracks:
+            hit, place = self._at_worst(track), self._places[track.track_id]
+            if hit is not None and hit.outcome is not Outcome.ALLOWED and isinstance(place, Place):
+                seen.append(Sighting.of(track, place, hit.kind, self._plan.camera))
+        return seen
 
     def end_pass(self, update: TrackUpdate) -> None:
         """The pass is over; `update` ends its last tracks."""
@@ -120,7 +153,7 @@ class Verdicts:
         return Origin(
             device_id=self._outbox.device_id,
             patrol_id=plan.patrol_id,
-            pass_id=f"{plan.patrol_id}/{self._name}.{self._pass}",
+            pass_id=f"{plan.patrol_id}/{self._number}.{self._pass}",
             source_id=self._source.source_id,
             source_sha256=self._source.sha256,
             camera_id=plan.camera.camera_id,
