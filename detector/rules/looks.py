@@ -14,6 +14,11 @@ RIDDEN_SHARE = 0.5
 """A rider is there in at least this share of the observations; somebody walking past is not."""
 RIDDEN_DRIFT = 0.6
 """And he keeps his place on the bike to within this part of its width; somebody walking past sweeps over it."""
+SEAT_SHARE = 0.15
+"""A rider's box reaches at least this part of the bike's height below its top: a saddle lies a tenth of the height below
+the handlebar on a bicycle, a third on a scooter, and where the bike hides his legs his box ends there."""
+FEET_SHARE = 0.12
+"""And ends no lower than this part of the height below the wheels: somebody nearer to the camera does."""
 TOGETHER_SHARE = 0.4
 """Things belong together when seen side by side in this share of the observations."""
 LOOKS = 3
@@ -43,15 +48,15 @@ def is_ridden(track: Track) -> bool:
 def rides(person: Box, bike: Box) -> bool:
     """Whether a person box sits on a bike box.
 
-    The head is above the bike, the feet are at the bike's height but not well below it (that is somebody in front of
-    it, nearer to the camera), and half the narrower of the two lies over the other from left to right.
+    The head is above the bike, the box ends between the saddle and a little below the wheels (lower is somebody in
+    front of it, nearer to the camera), and half the narrower of the two lies over the other from left to right.
     """
     height = bike[3] - bike[1]
     shared = min(person[2], bike[2]) - max(person[0], bike[0])
     return (
         shared >= 0.5 * min(person[2] - person[0], bike[2] - bike[0])
         and person[1] < bike[1] + 0.25 * height
-        and bike[1] + 0.2 * height < person[3] <= bike[3] + 0.12 * height
+        and bike[1] + SEAT_SHARE * height < person[3] <= bike[3] + FEET_SHARE * height
     )
 
 

@@ -97,11 +97,17 @@ class Dwell:
 
 @dataclass(frozen=True, slots=True)
 class Gather:
-    """How hits become one: ``row`` counts the things (bikes), ``parts`` are one thing (umbrella, table, seller)."""
+    """How hits become one: ``row`` counts the things (bikes), ``parts`` are one thing (umbrella, table, seller).
+
+    Attributes:
+        within_m, gap_s: how near in place and time neighbours are.
+        row_within_m: things made of parts stand in one row when this near; `None` leaves each a hit of its own.
+    """
 
     gather_as: Literal["row", "parts"]
     within_m: float
     gap_s: float
+    row_within_m: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +241,16 @@ class _GatherIn(_Strict):
     gather_as: Literal["row", "parts"] = Field(alias="as")
     within_m: Annotated[float, Field(gt=0, le=50)]
     gap_s: Annotated[float, Field(ge=0, le=3600)] = 60.0
+    row_within_m: Annotated[float, Field(gt=0, le=50)] | None = None
+
+    @model_validator(mode="after")
+    def _row_of_parts(self) -> _GatherIn:
+        if self.row_within_m is not None and self.gather_as == "row":
+            raise ValueError("row_within_m goes with as: parts; a row has within_m")
+        return self
+
+    def gather(self) -> Gather:
+        return Gather(self.gather_as, self.within_m, self.gap_s, self.row_within_m)
 
 
 class RuleIn(_Strict):
@@ -329,7 +345,7 @@ class RuleIn(_Strict):
             dwell=self.dwell.dwell(),
             violation_min=self.violation_min,
             unsure_min=self.unsure_min,
-            gather=Gather(self.gather.gather_as, self.gather.within_m, self.gather.gap_s) if self.gather else None,
+            gather=self.gather.gather() if self.gather else None,
             reasons={code: sentence.text() for code, sentence in self.reasons.items()},
         )
 
