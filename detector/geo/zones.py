@@ -127,6 +127,14 @@ class Membership:
     holds_centre: NDArray[np.bool_]
 
 
+@dataclass(frozen=True, slots=True)
+class Near:
+    """A zone and the distance to its edge, metres; 0 inside."""
+
+    zone: Zone
+    distance_m: float
+
+
 def _unit_disc_gaussian(count: int) -> Points:
     """`count` points that follow a standard normal in two dimensions, without chance.
 
@@ -204,7 +212,7 @@ class ZoneIndex:
         shapes = np.asarray(shapely.transform(raw, to_plane), dtype=object)
         slack = np.array([z.tolerance_m if z.kind in GRANTING else -z.tolerance_m for z in zones], np.float64)
         wide = slack != 0.0
-        shapes[wide] = shapely.buffer(shapes[wide], slack[wide])
+        shapes[wide] = shapely.buffer(shapes[wide], slack[wide], join_style="mitre", mitre_limit=2.0)
         shapely.prepare(shapes)
         by_kind: dict[ZoneKind, tuple[shapely.STRtree, NDArray[np.int64]]] = {}
         kinds = np.array([zone.kind.value for zone in zones], dtype=object)
@@ -232,6 +240,33 @@ class ZoneIndex:
     def to_plane(self, lon_lat_deg: ArrayLike) -> Points:
         """Degrees (N, 2) to metres (N, 2) of the index's own plane."""
         return (np.asarray(lon_lat_deg, np.float64) - self._origin) * self._scale
+
+    @property
+    def metres_per_degree(self) -> tuple[float, float]:
+        """Scale of the index's own plane: metres per degree of longitude, of latitude."""
+        return self._scale
+
+    def plane_shape(self, shape: BaseGeometry | None) -> BaseGeometry:
+        """A shape in degrees on the index's own plane, metres; `None` is an empty polygon."""
+        return Polygon() if shape is None else shapely.transform(shape, self.to_plane)
+
+    def nearest_of(
+        self, lon_lat_deg: ArrayLike, kinds: Collection[ZoneKind], within_m: float
+    ) -> tuple[Near | None, ...]:
+        """The nearest zone of some kinds to each point (N, 2), tolerance included; `None` beyond `within_m`."""
+        spots = np.asarray(shapely.points(self.to_plane(lon_lat_deg)))
+        best: list[Near | None] = [None] * len(spots)
+        for kind in sorted(kinds):
+            if kind not in self._by_kind:
+                continue
+            tree, rows = self._by_kind[kind]
+            found, gaps_m = tree.query_nearest(spots, max_distance=within_m, return_distance=True, all_matches=False)
+            near: list[tuple[int, int, float]] = list(zip(*found.tolist(), gaps_m.tolist(), strict=True))
+            for spot, row, gap_m in near:
+                known = best[spot]
+                if known is None or gap_m < known.distance_m:
+                    best[spot] = Near(self.zones[int(rows[row])], gap_m)
+        return tuple(best)
 
     def membership(self, spot: Cloud) -> Membership:
         """Zones that any point of the cloud may lie in, and which points lie in which."""
@@ -274,11 +309,3 @@ class ZoneIndex:
         spots = np.array(shapely.points(points), dtype=object)
         gaps = np.asarray(_distance(shapes[:, None], spots[None, :]), np.float64)
         return tuple(self.zones[row] for row in rows), gaps.reshape(len(rows), len(points))
-
-
-@dataclass(frozen=True, slots=True)
-class Near:
-    """A zone and the distance to its edge, metres; 0 inside."""
-
-    zone: Zone
-    distance_m: float

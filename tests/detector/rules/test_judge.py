@@ -106,7 +106,7 @@ EVENING_TIME = {"start": datetime(2026, 5, 18, 12, 0, tzinfo=UTC)}  # Monday 20:
         (bike(), place(25, 5), "disorderly_bike", "allowed", "bike_in_bay"),
         (bike(), place(19.8, 5), "disorderly_bike", "allowed", "bike_in_bay"),  # within the bay's tolerance
         (bike(), place(-90, 5), "disorderly_bike", "violation", "no_grant_near"),
-        (bike(), place(18.9, 5, 1.5), "disorderly_bike", "unsure", "beside"),  # perhaps in the bay
+        (bike(), place(18.2, 5, 1.5), "disorderly_bike", "unsure", "beside"),  # perhaps in the bay
         (bike(), place(0, -50), "disorderly_bike", "allowed", "outside_patrol_area"),
         (bike(moving=True), place(10, 5), "disorderly_bike", "allowed", "ridden_bike"),
         (bike(moving=True), None, "disorderly_bike", "allowed", "ridden_bike"),
