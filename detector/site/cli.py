@@ -11,8 +11,11 @@ from rich.markup import escape
 
 from detector.errors import InputError
 from detector.site import check_site, load_site
+from detector.site.doors_cli import export_map, import_layer
 
 app = typer.Typer(no_args_is_help=True)
+app.command("import")(import_layer)
+app.command("export")(export_map)
 
 Folder = Annotated[Path, typer.Argument(help="The site folder: site.yaml, zones/, rules/, cameras.yaml, permits.yaml.")]
 

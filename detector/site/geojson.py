@@ -35,6 +35,11 @@ def read_zones(path: Path, name: str, bbox: Bbox | None, problems: Problems) -> 
     except ValueError as error:
         problems.add(name, f"is no JSON: {error}")
         return []
+    return read_collection(raw, name, bbox, problems)
+
+
+def read_collection(raw: object, name: str, bbox: Bbox | None, problems: Problems) -> list[Zone]:
+    """As `read_zones`, for a FeatureCollection that was read already."""
     features = _features(raw, name, problems)
     zones = [_zone(feature, index, name, bbox, problems) for index, feature in enumerate(features)]
     return [zone for zone in zones if zone is not None]
@@ -46,7 +51,7 @@ def _features(raw: object, file: str, problems: Problems) -> Sequence[object]:
         problems.add(file, "is no FeatureCollection; export the layer as GeoJSON", field="type")
         return []
     if top.get("crs") is not None:
-        refused = refuse_crs(_crs_name(top["crs"]))
+        refused = refuse_crs(crs_name(top["crs"]))
         if refused:
             problems.add(file, refused, field="crs")
             return []
@@ -59,7 +64,7 @@ def _features(raw: object, file: str, problems: Problems) -> Sequence[object]:
     return cast("list[object]", features)
 
 
-def _crs_name(crs: object) -> str:
+def crs_name(crs: object) -> str:
     """Name in the legacy ``crs`` member of GeoJSON 2008; a bare string is taken as the name."""
     member = as_mapping(crs)
     properties = as_mapping(member.get("properties")) if member else None

@@ -16,7 +16,7 @@ from shapely.geometry.base import BaseGeometry
 
 from detector.errors import InputError, SiteError
 from detector.geo.camera import Camera, VehicleCamera
-from detector.geo.crs import refuse_crs
+from detector.geo.crs import parse_crs, refuse_crs
 from detector.geo.dates import Holidays
 from detector.geo.schedule import DAYS
 from detector.geo.zones import Permit, Zone, ZoneIndex
@@ -100,6 +100,7 @@ def _read(folder: Path, problems: Problems) -> Site | None:
         holidays=Holidays(frozenset(head.holidays), {day: DAYS.index(name) for day, name in head.makeup.items()}),
         synthetic_positions=head.synthetic_positions,
         sha256=_folder_sha256(folder, files),
+        public_map_crs=parse_crs(head.public_map_crs),
     )
 
 

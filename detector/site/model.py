@@ -10,6 +10,7 @@ from shapely.geometry.base import BaseGeometry
 
 from detector.errors import InputError
 from detector.geo.camera import Camera, VehicleCamera
+from detector.geo.crs import WGS84, Crs
 from detector.geo.dates import Holidays
 from detector.geo.zones import Permit, ZoneIndex
 from detector.site.rulebook import Rule
@@ -31,6 +32,7 @@ class Site:
         default_vehicle: camera of a vehicle that names none.
         synthetic_positions: positions are made up; every page and report says so.
         sha256: of the folder's content, so that a verdict can be made again.
+        public_map_crs: what maps that are handed out are written in.
     """
 
     name: Text
@@ -47,6 +49,7 @@ class Site:
     holidays: Holidays
     synthetic_positions: bool
     sha256: str
+    public_map_crs: Crs = WGS84
 
     def camera(self, camera_id: str) -> Camera:
         """The camera of an id.

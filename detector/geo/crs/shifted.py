@@ -8,7 +8,7 @@ nothing).
 
 Chance is measured, not assumed: a street shifted by 500 m may come to lie on its neighbour. The same points are
 shifted by `CONTROLS` vectors of the same lengths in all directions. Only a system that fits clearly better than nearly
-all of these, where the points as they are fit no better than such a random shift, is called the cause. On a map that
+all of these, and twice as well as the points as they are, is called the cause. On a map that
 cannot tell (a new district, one street among many alike) nothing is said against the data.
 """
 
@@ -32,13 +32,12 @@ from detector.vocabulary import Text
 CONTROLS = 240
 _CONTROL_M = (150.0, 1300.0)
 """Lengths of the control shifts: those of GCJ-02 and BD-09 in China lie between."""
-CHANCE = 0.98
-"""The cause must fit better than this share of the control shifts, and by `_CLEARLY` of what separates it from their
-median."""
-_CLEARLY = 1.5
-_AS_GOOD_AS_CHANCE = 0.9
-"""Points that fit better as they are than this share of the control shifts lie where they should."""
-_BETTER = 1.3
+_CHANCE = 0.98
+"""Share of the control shifts that the cause must fit better than, and that honest points do."""
+_CLEARLY = 1.25
+"""By how much: times what separates that share's fit from the controls' median."""
+_BETTER = 2.0
+"""The cause must fit this many times better than the points as they are."""
 _MIN_GAIN = 2.0
 """Points' worth of fit below which nothing is said."""
 MAX_POINTS = 300
@@ -87,7 +86,7 @@ class Agreement:
     def error(self) -> Text:
         """The error as people say it: "524 m to the east"."""
         length = float(np.hypot(self.east_m, self.north_m))
-        point = round(np.degrees(np.arctan2(self.east_m, self.north_m)) / 45.0) % 8
+        point = round(float(np.degrees(np.arctan2(self.east_m, self.north_m))) / 45.0) % 8
         to = _COMPASS[point]
         return Text(zh=f"偏{to.zh}约{length:.0f}米", en=f"{length:.0f} m to the {to.en}")
 
@@ -191,16 +190,12 @@ def _decide(samples: Sequence[_Sample], tried: Sequence[Suspect]) -> Agreement:
         return Agreement("cannot_tell", 0.0)
     gains = [float(sum(s.gain(s.moved_by_m(suspect))[0] for s in samples)) for suspect in tried]
     best = int(np.argmax(gains))
-    chance = np.sort(sum((s.gain(_controls()[:, None, :]) for s in samples), np.zeros(CONTROLS)))
+    chance = sum((s.gain(_controls()[:, None, :]) for s in samples), np.zeros(CONTROLS))
     fit = as_is / count
-    if as_is >= _MIN_GAIN and as_is > np.quantile(chance, CHANCE) and as_is >= gains[best]:
+    middle, top = float(np.median(chance)), float(np.quantile(chance, _CHANCE))
+    if as_is >= _MIN_GAIN and as_is > top and as_is >= gains[best]:
         return Agreement("fits", fit)
-    middle, top = float(np.median(chance)), float(np.quantile(chance, CHANCE))
-    is_cause = (
-        gains[best] >= max(_MIN_GAIN, _BETTER * as_is, middle + _CLEARLY * (top - middle))
-        and gains[best] > top
-        and as_is <= np.quantile(chance, _AS_GOOD_AS_CHANCE)
-    )
+    is_cause = gains[best] >= max(_MIN_GAIN, _BETTER * as_is, middle + _CLEARLY * (top - middle)) and gains[best] > top
     if not is_cause:
         return Agreement("cannot_tell", fit)
     suspect = tried[best]
