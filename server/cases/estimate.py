@@ -1,4 +1,4 @@
-"""Where a case is: positions with covariance, fused by information weighting, and how well two of them agree.
+"""Where a case is: positions with covariance, fused robustly, and how well two of them agree.
 
 Works in the east-north plane at a reference point, metres, on a sphere with the local radii of WGS-84; over the
 hundred metres in which things are compared the difference to the ellipsoid is below a millimetre.
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from detector.geo.fuse import fuse as robust
 
 _SEMI_MAJOR_M = 6378137.0
 _ECCENTRICITY_2 = 6.69437999014e-3
@@ -61,26 +63,22 @@ def agreement(a: Estimate, b: Estimate) -> Agreement:
 
 
 def fuse(estimates: Sequence[Estimate]) -> Estimate:
-    """Information-weighted mean of independent estimates of one point; the order does not matter.
+    """The point that independent estimates of it have in common, robust against jumps that no receiver declared.
 
-    The covariance is the usual ``(Σ R⁻¹)⁻¹``. Given is at least one estimate.
+    See `detector.geo.fuse`; the order does not matter. Given is at least one.
     """
     origin = estimates[0]
-    information = np.zeros((2, 2))
-    weighted = np.zeros(2)
-    for estimate in estimates:
-        inverse = np.linalg.inv(estimate.covariance())
-        information += inverse
-        weighted += inverse @ _east_north_m(origin, estimate)
-    covariance = np.linalg.inv(information)
-    east_m, north_m = (covariance @ weighted).tolist()
+    fused = robust(
+        [_east_north_m(origin, estimate) for estimate in estimates], [each.covariance() for each in estimates]
+    )
+    east_m, north_m = fused.mean_m.tolist()
     east_m_per_deg, north_m_per_deg = _metres_per_degree(origin.lat_deg)
     return Estimate(
         lon_deg=_wrapped(origin.lon_deg + east_m / east_m_per_deg),
         lat_deg=origin.lat_deg + north_m / north_m_per_deg,
-        cov_ee_m2=float(covariance[0, 0]),
-        cov_en_m2=float(covariance[0, 1]),
-        cov_nn_m2=float(covariance[1, 1]),
+        cov_ee_m2=float(fused.cov_m2[0, 0]),
+        cov_en_m2=float(fused.cov_m2[0, 1]),
+        cov_nn_m2=float(fused.cov_m2[1, 1]),
     )
 
 

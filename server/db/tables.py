@@ -270,7 +270,7 @@ class Case(Base):
     probability: Mapped[float]
     """The largest of its sightings'."""
     lon_deg: Mapped[float | None]
-    """`None`: place unknown. Else the information-weighted mean of the sightings."""
+    """`None`: place unknown. Else what the sightings have in common, see `detector.geo.fuse`."""
     lat_deg: Mapped[float | None]
     cov_ee_m2: Mapped[float | None]
     cov_en_m2: Mapped[float | None]

@@ -143,7 +143,8 @@ def test_more_sightings_make_the_place_more_certain(services: Services) -> None:
     with services.database.read() as session:
         case = workflow.get(session, case_id)
         assert len(case.sightings) == 4
-        assert case.cov_ee_m2 == pytest.approx((0.8 + 0.05) / 4)
+        # A quarter, and a little for what one of the four may have been off by unknown to its receiver.
+        assert (0.8 + 0.05) / 4 < (case.cov_ee_m2 or 0.0) < 1.4 * (0.8 + 0.05) / 4
 
 
 def test_associating_again_changes_nothing(services: Services) -> None:

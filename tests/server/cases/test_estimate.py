@@ -28,8 +28,14 @@ def test_agreement_of_two_points_four_metres_apart() -> None:
 
 def test_fusing_weighs_by_information() -> None:
     fused = fuse([HERE, moved(4, 0, variance_m2=12.0)])
-    assert agreement(HERE, fused).distance_m == pytest.approx(1.0, abs=0.01)  # 4 m * 4 / (4 + 12)
-    assert fused.cov_ee_m2 == pytest.approx(3.0, rel=0.01)  # 1 / (1/4 + 1/12)
+    # 1 m and 3 m² for normal errors (4 m * 4 / (4 + 12), 1 / (1/4 + 1/12)); jumps that nobody declared are possible.
+    assert agreement(HERE, fused).distance_m == pytest.approx(1.1, abs=0.1)
+    assert 3.0 < fused.cov_ee_m2 < 5.0
+
+
+def test_a_pass_that_jumped_is_outvoted() -> None:
+    fused = fuse([HERE, moved(1, 0), moved(0, 1), moved(25, 0)])
+    assert agreement(HERE, fused).distance_m < 1.5
 
 
 def test_order_does_not_matter() -> None:
@@ -50,5 +56,5 @@ def test_date_line_and_poles_hold(lat_deg: float) -> None:
 
 def test_certain_points_do_not_divide_by_zero() -> None:
     certain = Estimate(117.0, 34.0, 0, 0, 0)
-    assert fuse([certain, certain]).cov_ee_m2 == pytest.approx(FLOOR_M2 / 2)
+    assert FLOOR_M2 / 2 < fuse([certain, certain]).cov_ee_m2 < FLOOR_M2
     assert agreement(certain, moved(500, 0)).density_per_m2 == 0.0
