@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.street_sim.crowd import Thing
 from benchmarks.street_sim.vehicle import Ride
-from benchmarks.street_sim.world import PLANE, World
+from benchmarks.street_sim.world import World
 from detector.boxes import areas, intersections
-from detector.frame import Fix
-from detector.geo.camera import VehicleCamera
-from detector.geo.view import Views, moving_views
+from detector.geo.camera import VehicleCamera, rotation
 from detector.tracks import Box, Companion
 
 Array = NDArray[np.float64]
@@ -118,15 +115,15 @@ def look(world: World, camera: VehicleCamera, ride: Ride, params: SightParams, r
     times = np.arange(float(rng.uniform(0.0, 0.2)), float(ride.times_s[-1]), 1.0 / params.frames_hz)
     found = np.array([c.found for c in characters], np.bool_)
     hidden = _hidden_until(len(world.things), times, params, rng)
-    views = _views(mounted, times, ride)
+    centres, axes = _poses(mounted, times, ride)
     corners = _corners(world, middles, solid=params.solid)
     seen: list[Seen] = []
     for seq, time_s in enumerate(times.tolist()):
-        off = middles - views.centre_m[seq, :2]
-        ahead = off @ views.body[seq, :2, 1] > 0.0
+        off = middles - centres[seq, :2]
+        ahead = off @ axes[seq, :2, 1] > 0.0
         distance = np.hypot(off[:, 0], off[:, 1])
         visible = np.flatnonzero(ahead & (distance < params.reach_m) & found & ~hidden[seq])
-        boxes = _boxes(corners[visible], camera, views, seq)
+        boxes = _boxes(corners[visible], camera, centres[seq], axes[seq])
         clear = _in_view(boxes, distance[visible], camera, params)
         for row in np.flatnonzero(clear).tolist():
             noise = rng.standard_normal(4)
@@ -174,17 +171,19 @@ def _hidden_until(things: int, times: Array, params: SightParams, rng: np.random
     return hidden
 
 
-def _views(camera: VehicleCamera, times: Array, ride: Ride) -> Views:
-    """The camera as it truly hung and moved, at each picture."""
+def _poses(camera: VehicleCamera, times: Array, ride: Ride) -> tuple[Array, Array]:
+    """The camera as it truly hung and moved at each picture: centre (N, 3), and camera to street axes (N, 3, 3).
+
+    Written out here, not taken from the product, so that the two check each other.
+    """
     place, _, attitude, _ = ride.at(times)
-    fixes = [
-        Fix(lon, lat, 1.0, _ANY_TIME, heading_deg=heading % 360.0, pitch_deg=pitch, roll_deg=roll)
-        for (lon, lat), (heading, pitch, roll) in zip(PLANE.lon_lat_deg(place).tolist(), attitude.tolist(), strict=True)
-    ]
-    return moving_views(camera, fixes, PLANE)
-
-
-_ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
+    level = rotation(attitude[:, 0], 0.0 * times, 0.0 * times)
+    lever = level @ np.array([camera.lever_right_m, camera.lever_forward_m, 0.0])
+    # A two-wheeler leans about the line its wheels touch the ground on, so its camera sinks.
+    sink = np.cos(np.radians(attitude[:, 2])) if ride.profile.leans else np.ones(len(times))
+    centre = np.column_stack((place + lever[:, :2], camera.height_m * sink))
+    mount = rotation(camera.yaw_deg, camera.pitch_deg, camera.roll_deg)[0]
+    return centre, rotation(*attitude.T) @ mount
 
 
 def _corners(world: World, middles: Array, *, solid: bool) -> Array:
@@ -199,9 +198,9 @@ def _corners(world: World, middles: Array, *, solid: bool) -> Array:
     return np.concatenate((ground, height[..., None]), axis=2)
 
 
-def _boxes(corners: Array, camera: VehicleCamera, views: Views, seq: int) -> Array:
+def _boxes(corners: Array, camera: VehicleCamera, centre: Array, axes: Array) -> Array:
     """Boxes (N, 4) px of things (N, 8, 3) without any noise; NaN where a corner lies behind the camera."""
-    rays = (corners.reshape(-1, 3) - views.centre_m[seq]) @ views.body[seq] @ views.mount
+    rays = (corners.reshape(-1, 3) - centre) @ axes
     pixels = camera.lens.pixels(rays).reshape(-1, 8, 2)
     return np.column_stack((pixels.min(axis=1), pixels.max(axis=1)))
 
