@@ -12,8 +12,8 @@ from detector.geo.plane import LocalPlane
 from detector.geo.zones import Zone, ZoneKind
 from detector.hit import Hit, Reason
 from detector.rules.distinct import Thing, most_at_once
-from detector.rules.judge import fill
 from detector.rules.rows import joined, single_things
+from detector.rules.sentences import fill
 from detector.site.model import Site
 from detector.site.rulebook import Rule
 from detector.vocabulary import Kind, Outcome, Text, vocabulary

@@ -9,7 +9,7 @@ from detector.geo.localise import Unplaced
 from detector.hit import Hit, Place, SeenBefore
 from detector.rules.capacity import over_capacity
 from detector.rules.distinct import ABSENT_S
-from detector.rules.judge import NOTHING_EARLIER, judge
+from detector.rules.judge import NOTHING_EARLIER, NOTHING_SHOWN, judge_all
 from detector.rules.looks import PERSON, companion_ids
 from detector.rules.rows import gather_hits
 from detector.site.model import Site
@@ -24,6 +24,7 @@ def judge_tracks(
     observed_by: ObservedBy,
     *,
     earlier: Mapping[str, SeenBefore] = NOTHING_EARLIER,
+    shown: Mapping[str, Mapping[str, bool]] = NOTHING_SHOWN,
 ) -> tuple[Hit, ...]:
     """Verdicts on all tracks of one pass (or one stretch of a standing camera), in the order of their ordinals.
 
@@ -34,13 +35,11 @@ def judge_tracks(
     Args:
         places: by track id; a track that is not in it has no place.
         earlier: by track id, what the box remembers of the thing from earlier passes.
+        shown: by track id, what the picture itself shows of the lines of zones; see `judge`.
     """
     ordered = sorted(tracks, key=lambda track: track.ordinal)
-    hits = [
-        hit
-        for track in ordered
-        if (hit := judge(track, places.get(track.track_id), site, observed_by, earlier=earlier)) is not None
-    ]
+    judged = judge_all(ordered, places, site, observed_by, earlier=earlier, shown=shown)
+    hits = [hit for hit in judged if hit is not None]
     hits = _without_attached_people(hits)
     linger_s = 0.0 if observed_by == "fixed" else ABSENT_S
     hits, gathered = over_capacity(hits, site, linger_s)

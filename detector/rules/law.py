@@ -63,6 +63,7 @@ class Ruling:
     Attributes:
         probability: P(violation | it is the thing), position error marginalised.
         granted: the permitting zone that holds the best estimate, or that the thing most likely stands in.
+        inside: `granted` holds the best estimate.
         grants: zones that permit and that it may stand in, the likeliest first.
         forbids: zones that forbid, the most telling first.
         lapsed: zones that would permit at another time or with a permit in force.
@@ -75,6 +76,7 @@ class Ruling:
 
     probability: float
     granted: Zone | None
+    inside: bool
     grants: tuple[Zone, ...]
     forbids: tuple[Zone, ...]
     lapsed: tuple[Zone, ...]
@@ -186,6 +188,7 @@ def _ruling(sums: _Sums, nearest: Near | None, site: Site) -> Ruling:
     return Ruling(
         probability=sums.probability,
         granted=granted,
+        inside=bool(held),
         grants=tuple(zones[row] for row in grants),
         forbids=tuple(zones[row] for row in forbids),
         lapsed=tuple(zones[row] for row in told if role[row] is Role.LAPSED),

@@ -30,6 +30,10 @@ REASON_FIELDS = frozenset(
         "dwell_s",
         "sigma_m",
         "shop",
+        "at",
+        "on",
+        "why",
+        "side",
         "first_at",
         "again_at",
         "passes",
@@ -358,9 +362,6 @@ REASON_CODES = frozenset(
         "not_granted_now",
         "place_unknown",
         "too_brief",
-        "seen_once",
-        "seen_too_soon",
-        "seen_again",
     }
 )
 """Sentences every rule must have; a rule may add others (``beside``, ``over_capacity`` ...)."""
