@@ -101,6 +101,7 @@ def _read(folder: Path, problems: Problems) -> Site | None:
         synthetic_positions=head.synthetic_positions,
         sha256=_folder_sha256(folder, files),
         public_map_crs=parse_crs(head.public_map_crs),
+        coverage=head.coverage,
     )
 
 

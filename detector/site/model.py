@@ -33,6 +33,7 @@ class Site:
         synthetic_positions: positions are made up; every page and report says so.
         sha256: of the folder's content, so that a verdict can be made again.
         public_map_crs: what maps that are handed out are written in.
+        coverage: whether patrols keep a log of the ground they looked at.
     """
 
     name: Text
@@ -50,6 +51,7 @@ class Site:
     synthetic_positions: bool
     sha256: str
     public_map_crs: Crs = WGS84
+    coverage: bool = True
 
     def camera(self, camera_id: str) -> Camera:
         """The camera of an id.

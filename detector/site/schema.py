@@ -73,6 +73,7 @@ class SiteIn(_Strict):
     patrol_area: tuple[tuple[Lon, Lat], ...] | None = None
     default_vehicle_camera: str | None = None
     public_map_crs: Literal["WGS84", "GCJ02", "BD09"] = "WGS84"
+    coverage: bool = True
 
     @model_validator(mode="after")
     def _days(self) -> SiteIn:
