@@ -14,6 +14,7 @@ BENCHMARKS = (
     "scenes",
     "privacy_recall",
     "appearance_roc",
+    "real_places",
     "label_loop",
 )
 
