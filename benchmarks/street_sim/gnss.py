@@ -73,10 +73,6 @@ class Reception:
     jump_s: tuple[float, float] | None
     clock_s: float
 
-    def error_at(self, times_s: Array) -> Array:
-        """(M, 2) error at other times, on straight lines between the fixes as the product interpolates."""
-        return np.column_stack([np.interp(times_s, self.times_s, column) for column in self.error_m.T])
-
 
 def receive(truth: Ride, profile: GnssProfile, start: datetime, rng: np.random.Generator) -> Reception:
     """The fixes of a ride."""

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from benchmarks.street_sim.gnss import GnssProfile, Reception, receive
 from benchmarks.street_sim.sight import Seen, SightParams, look
 from benchmarks.street_sim.vehicle import Ride, RideProfile, ride
-from benchmarks.street_sim.world import World
+from benchmarks.street_sim.world import PLANE, Thing, World
 from detector.frame import Fix
 from detector.geo.camera import VehicleCamera
+from detector.hit import Place
 from detector.tracks import Observation, Track
 from edge.gnss import FixTrack
 
@@ -48,30 +49,55 @@ class Pass:
 
     Attributes:
         pass_id: unique among the passes of all districts.
+        drive: the truth.
         fixes: of the receiver.
-        truth: thing id by track id.
         thing_index: row in `World.things` by track id.
-        gnss_error_m: by track id: mean error (east, north) of the fixes under its observations; `None` without any.
-        jumped: whether a canyon jump, undeclared, touched the track.
+        jumped: by track id: a canyon jump, undeclared, touched it.
     """
 
     pass_id: str
-    world: World
-    camera: VehicleCamera
+    drive: Drive
     tracks: tuple[Track, ...]
     fixes: tuple[Fix, ...]
-    truth: Mapping[str, str]
     thing_index: Mapping[str, int]
-    gnss_error_m: Mapping[str, tuple[float, float] | None]
     jumped: Mapping[str, bool]
 
-    def true_range_m(self, track: Track, drive: Drive) -> Array:
+    @property
+    def world(self) -> World:
+        """The district."""
+        return self.drive.world
+
+    @property
+    def camera(self) -> VehicleCamera:
+        """As the site knows it."""
+        return self.drive.camera
+
+    @property
+    def truth(self) -> dict[str, str]:
+        """Thing id by track id."""
+        return {name: self.world.things[index].thing_id for name, index in self.thing_index.items()}
+
+    def thing(self, track: Track) -> Thing:
+        """What the track truly is."""
+        return self.world.things[self.thing_index[track.track_id]]
+
+    def ranges_m(self, track: Track) -> Array:
         """(observations,) true ground distance from the vehicle to the thing's middle."""
-        start = self.world.params.at + pass_start(drive.number)
+        return np.hypot(*(self._vehicle_m(track) - self.thing(track).east_north_m).T)
+
+    def fix_errors_m(self, track: Track) -> Array:
+        """(observations, 2) error of the fix under each observation, east and north; NaN without a fix."""
+        fixes = [(o.fix.lon_deg, o.fix.lat_deg) if o.fix else (np.nan, np.nan) for o in track.observations]
+        return PLANE.east_north_m(fixes) - self._vehicle_m(track)
+
+    def off_m(self, track: Track, place: Place) -> Array:
+        """(2,) east, north by which a place of the track misses the thing's middle."""
+        return PLANE.east_north_m((place.lon_deg, place.lat_deg))[0] - self.thing(track).east_north_m
+
+    def _vehicle_m(self, track: Track) -> Array:
+        start = self.world.params.at + pass_start(self.drive.number)
         times = np.array([(seen.captured_at - start).total_seconds() for seen in track.observations])
-        place, *_ = drive.ride.at(times)
-        middle = self.world.truth_m()[self.thing_index[track.track_id]]
-        return np.hypot(*(place - middle).T)
+        return self.drive.ride.at(times)[0]
 
 
 def pass_start(number: int) -> timedelta:
@@ -100,9 +126,7 @@ def with_gnss(drive: Drive, gnss: GnssProfile) -> Pass:
     groups = _groups(drive)
     together = _seen_together(groups)
     tracks: list[Track] = []
-    truth: dict[str, str] = {}
     index: dict[str, int] = {}
-    errors: dict[str, tuple[float, float] | None] = {}
     jumped: dict[str, bool] = {}
     for ordinal, group in enumerate(groups):
         name = f"{pass_id}/0/{ordinal}"
@@ -110,11 +134,9 @@ def with_gnss(drive: Drive, gnss: GnssProfile) -> Pass:
         observations = tuple(_observation(s, pass_id, start, track_of, drive) for s in kept)
         beside = tuple(f"{pass_id}/0/{other}" for other in together[ordinal])
         tracks.append(Track(name, ordinal, 0, group[0].cue, observations, len(group), beside))
-        truth[name] = world.things[group[0].index].thing_id
         index[name] = group[0].index
-        errors[name] = _mean_error(reception, [s.time_s for s, o in zip(kept, observations, strict=True) if o.fix])
         jumped[name] = _touched(reception, kept)
-    return Pass(pass_id, world, drive.camera, tuple(tracks), reception.fixes, truth, index, errors, jumped)
+    return Pass(pass_id, drive, tuple(tracks), reception.fixes, index, jumped)
 
 
 def _groups(drive: Drive) -> list[list[Seen]]:
@@ -166,13 +188,6 @@ def _observation(seen: Seen, pass_id: str, start: datetime, fixes: FixTrack, dri
         frame_height_px=lens.height_px,
         companions=seen.companions,
     )
-
-
-def _mean_error(reception: Reception, times_s: list[float]) -> tuple[float, float] | None:
-    if not times_s:
-        return None
-    east, north = reception.error_at(np.array(times_s)).mean(axis=0).tolist()
-    return east, north
 
 
 def _touched(reception: Reception, kept: list[Seen]) -> bool:

@@ -135,9 +135,9 @@ def test_a_ride_keeps_its_speed_and_leans_as_its_kind(world, profile, low, high)
     assert low * 0.9 <= float(np.median(cruising)) <= high
     assert float(truth.speed_m_s.max()) <= high * 1.02
     roll, turn = truth.attitude_deg[:, 2], np.gradient(np.unwrap(truth.course_deg, period=360.0), truth.times_s)
-    hard = turn > np.quantile(turn, 0.98)
+    hard = np.abs(turn) > np.quantile(np.abs(turn), 0.98)
     # Into the turn on two wheels (right side down in a right turn), a little outwards on four.
-    assert (float(np.median(roll[hard])) > 4.0) is profile.leans
+    assert (float(np.median((roll * np.sign(turn))[hard])) > 4.0) is profile.leans
 
 
 def test_gauss_markov_has_its_sigma_and_its_memory():
@@ -177,10 +177,8 @@ def test_without_any_error_every_place_is_the_truth(world, site):
     misses = []
     for track in perfect.tracks:
         place = places_of(replace(perfect, tracks=(track,)))[track.track_id]
-        thing = flat.things[perfect.thing_index[track.track_id]]
-        if isinstance(place, Place) and thing.what != "passer" and place.range_m < 15.0:
-            off = PLANE.east_north_m((place.lon_deg, place.lat_deg))[0] - thing.east_north_m
-            misses.append(float(np.hypot(*off)))
+        if isinstance(place, Place) and perfect.thing(track).what != "passer" and place.range_m < 15.0:
+            misses.append(float(np.hypot(*perfect.off_m(track, place))))
     assert len(misses) > 30
     assert float(np.median(misses)) < 0.25
     assert float(np.quantile(misses, 0.9)) < 1.0
