@@ -13,10 +13,8 @@ from detector.errors import InputError
 from detector.geo.crs import parse_crs
 from detector.geo.crs.names import TAKEN
 from detector.geo.zones import ZoneKind
-from detector.site.geojson import read_zones
-from detector.site.importing import Layer, LayerError, read_layer, write_layer
+from detector.site.importing import Layer, LayerError, read_layer, read_surroundings, write_layer
 from detector.site.load import load_site
-from detector.site.problems import Problems
 
 _CRS_HELP = f"The coordinate system 坐标系: {TAKEN}."
 
@@ -43,9 +41,9 @@ def import_layer(
     if target.exists() and not (replace or dry_run):
         raise InputError(f"{target} is there already; give --replace to write it anew, or another --out")
     system = parse_crs(crs)
-    site = load_site(folder)
+    around = read_surroundings(folder, target)
     try:
-        layer = read_layer(source, system, site, kind=kind, replaces=_ids_in(target), sure=sure)
+        layer = read_layer(source, system, around, kind=kind, sure=sure)
     except LayerError as error:
         for problem in error.problems:
             console.print(f"[red]✗[/] {escape(str(problem))}", highlight=False)
@@ -93,11 +91,6 @@ def _target(folder: Path, out: Path) -> Path:
     if target.suffix != ".geojson" or target.parent.resolve() != (folder / "zones").resolve():
         raise InputError(f"--out {out} is no zone file of the site; write e.g. --out zones/bays.geojson")
     return target
-
-
-def _ids_in(target: Path) -> list[str]:
-    """Ids of the zones that a file holds now: they are about to go."""
-    return [zone.zone_id for zone in read_zones(target, target.name, None, Problems())] if target.is_file() else []
 
 
 def _report(layer: Layer) -> list[str]:

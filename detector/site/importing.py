@@ -13,17 +13,18 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.errors import InputError
+from detector.errors import InputError, SiteError
 from detector.geo.crs import WGS84, Crs, parse_crs, to_wgs84
 from detector.geo.crs.plausible import refuse_extent, refuse_numbers
 from detector.geo.crs.shifted import Agreement, compare_layers, suspects
 from detector.geo.plane import LocalPlane, Points
 from detector.geo.zones import Zone, ZoneIndex, ZoneKind
-from detector.site.geojson import crs_name, read_collection
-from detector.site.model import Site, SiteProblem
-from detector.site.problems import Problems, as_mapping
-from detector.site.schema import ZoneIn
+from detector.site.geojson import crs_name, read_collection, read_zones
+from detector.site.model import SiteProblem
+from detector.site.problems import Problems, as_mapping, read_yaml
+from detector.site.schema import SiteIn, ZoneIn
 
+SITE = "site.yaml"
 DRAWN_M = 5.0
 """How far from the site's other zones an honest drawing may lie and still count as lying along them."""
 WGS84_URN = "urn:ogc:def:crs:OGC:1.3:CRS84"
@@ -63,13 +64,41 @@ class LayerError(InputError):
         super().__init__(f"{problems[0]}{more}")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Surroundings:
+    """What a layer comes into: the site's extent, and the zones that lie in it without the layer."""
+
+    bbox: tuple[float, float, float, float]
+    zones: ZoneIndex
+
+
+def read_surroundings(folder: Path, target: Path) -> Surroundings:
+    """A site's extent and zones, but for those of the file `target`, which the layer is to be.
+
+    A site that has no zone yet is fine: its first layer comes in this way.
+
+    Raises:
+        SiteError: site.yaml or a zone file cannot be used.
+    """
+    problems = Problems()
+    raw = read_yaml(folder / SITE, SITE, problems)
+    head = problems.read(SiteIn, raw, SITE) if raw is not None else None
+    zones: list[Zone] = []
+    for path in sorted((folder / "zones").glob("*.geojson")):
+        if path.resolve() != target.resolve():
+            zones += read_zones(path, f"zones/{path.name}", head.bbox if head else None, problems)
+    if problems.found or head is None:
+        first = problems.found[0]
+        raise SiteError(first.message, file=first.file, feature=first.feature, field=first.field)
+    return Surroundings(head.bbox, ZoneIndex.build(zones))
+
+
 def read_layer(
     source: Path,
     crs: Crs,
-    site: Site,
+    around: Surroundings,
     *,
     kind: ZoneKind | None = None,
-    replaces: Sequence[str] = (),
     sure: bool = False,
 ) -> Layer:
     """A GeoJSON layer of polygons as zones of a site.
@@ -77,9 +106,8 @@ def read_layer(
     Args:
         source: a GeoJSON FeatureCollection.
         crs: the system its coordinates are in, whatever it says itself.
-        site: where it is to go; its zones are what the layer is compared with.
+        around: the site it is to go into; its zones are what the layer is compared with.
         kind: of features that name none.
-        replaces: ids of zones that the layer takes the place of, left out of the comparison.
         sure: take it even when it looks as if it were in another system.
 
     Raises:
@@ -89,8 +117,8 @@ def read_layer(
     raw, content = _read(source)
     warnings = _stated_crs(raw, crs, source.name)
     points = _points(raw, source.name)
-    longitude = (site.bbox[0] + site.bbox[2]) / 2.0
-    refused = refuse_numbers(points, crs, longitude) or refuse_extent(points, crs, site.bbox)
+    longitude = (around.bbox[0] + around.bbox[2]) / 2.0
+    refused = refuse_numbers(points, crs, longitude) or refuse_extent(points, crs, around.bbox)
     if refused:
         raise InputError(f"{source.name}: {refused}")
     aside: Counter[str] = Counter()
@@ -110,8 +138,9 @@ def read_layer(
         },
         "features": features,
     }
-    zones = _zones(collection, source.name, site, set(replaces))
-    agreement = _agreement(zones, site, set(replaces), crs)
+    zones = _zones(collection, source.name, around)
+    areas: NDArray[np.object_] = np.array([zone.polygon for zone in zones], dtype=object)
+    agreement = compare_layers(areas, around.zones, suspects(crs), DRAWN_M)
     if agreement.verdict == "shifted":
         message = _shifted_message(agreement, crs)
         if not sure:
@@ -232,12 +261,12 @@ def _properties(
     return taken, rest
 
 
-def _zones(collection: Mapping[str, Any], name: str, site: Site, replaced: set[str]) -> list[Zone]:
+def _zones(collection: Mapping[str, Any], name: str, around: Surroundings) -> list[Zone]:
     problems = Problems()
-    zones = read_collection(collection, name, site.bbox, problems)
+    zones = read_collection(collection, name, around.bbox, problems)
     seen: set[str] = set()
     for zone in zones:
-        known = site.zones.zone(zone.zone_id) is not None and zone.zone_id not in replaced
+        known = around.zones.zone(zone.zone_id) is not None
         if known or zone.zone_id in seen:
             where = "in the site already" if known else "twice in the layer"
             message = f"is used {where}; give each zone its own id"
@@ -246,14 +275,6 @@ def _zones(collection: Mapping[str, Any], name: str, site: Site, replaced: set[s
     if problems.found:
         raise LayerError(problems.found)
     return zones
-
-
-def _agreement(zones: Sequence[Zone], site: Site, replaced: set[str], crs: Crs) -> Agreement:
-    others = [zone for zone in site.zones.zones if zone.zone_id not in replaced]
-    if not others:
-        return Agreement("cannot_tell", 0.0)
-    areas: NDArray[np.object_] = np.array([zone.polygon for zone in zones], dtype=object)
-    return compare_layers(areas, ZoneIndex.build(others), suspects(crs), DRAWN_M)
 
 
 def _shifted_message(agreement: Agreement, crs: Crs) -> str:
