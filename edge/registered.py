@@ -40,16 +40,31 @@ class Registered:
     median_shift_m: float | None = None
 
 
+class Shifts:
+    """Counts what was moved over all passes of a patrol."""
+
+    def __init__(self) -> None:
+        self.of = 0
+        self.moved_m: list[float] = []
+
+    def result(self) -> Registered:
+        """The sum of it."""
+        return Registered(len(self.moved_m), self.of, median(self.moved_m) if self.moved_m else None)
+
+
 class PassRegister:
     """Registers one source's passes as their stretches end."""
 
-    def __init__(self, site: Site, observed_by: ObservedBy) -> None:
+    def __init__(self, site: Site, observed_by: ObservedBy, shifts: Shifts) -> None:
         """Args: observed_by: of a standing camera nothing is ever moved: its position was surveyed."""
         self._registrar = None if observed_by == "fixed" else Registrar(site)
+        self._shifts = shifts
         self._tracks: dict[str, Track] = {}
         self._places: dict[str, Place] = {}
-        self._of = 0
-        self._shifts_m: list[float] = []
+
+    def may_move(self, place: Place | Unplaced | None) -> bool:
+        """Whether a place may still be moved when its stretch ends."""
+        return self._registrar is not None and isinstance(place, Place)
 
     def registered(
         self, stretch: Mapping[str, Track], places: Mapping[str, Place | Unplaced]
@@ -70,18 +85,14 @@ class PassRegister:
         found = self._registrar.register(tuple(self._tracks.values()), self._places, wanted=placed)
         for name, offset in found.offsets.items():
             moved[name] = apply(placed[name], offset)
-            self._shifts_m.append(float(np.hypot(offset.east_m, offset.north_m)))
-        self._of += len(placed)
+            self._shifts.moved_m.append(float(np.hypot(offset.east_m, offset.north_m)))
+        self._shifts.of += len(placed)
         return moved
 
     def end_pass(self) -> None:
         """The pass is over: the next one has an error of its own."""
         self._tracks.clear()
         self._places.clear()
-
-    def summary(self) -> Registered:
-        """What was registered so far."""
-        return Registered(len(self._shifts_m), self._of, median(self._shifts_m) if self._shifts_m else None)
 
     def _forget_before(self, moment: datetime) -> None:
         old = [name for name, track in self._tracks.items() if track.last_seen_at < moment]

@@ -7,7 +7,7 @@ import pytest
 
 from detector.geo.localise import Unplaced
 from detector.hit import Place
-from edge.registered import PassRegister, Registered
+from edge.registered import PassRegister, Registered, Shifts
 from tests.detector.geo.test_registration import MARKET, PITCHES_M, Pass, vendors
 from tests.detector.rules.test_judge import PLANE
 
@@ -26,19 +26,20 @@ def where(place: Place | Unplaced) -> np.ndarray:
 
 
 def test_a_later_stretch_stands_on_the_earlier_ones():
-    drive, register = vendors(ERROR_M), PassRegister(MARKET, "vehicle")
+    drive, shifts = vendors(ERROR_M), Shifts()
+    register = PassRegister(MARKET, "vehicle", shifts)
     *_, (last_ids, last) = [(s, register.registered(s, drive.places)) for s in stretches(drive, 4)]
     for name in last_ids:
         truth = PITCHES_M[drive.tracks.index(last_ids[name])]
         assert where(last[name]) == pytest.approx(truth, abs=0.6)
-    told = register.summary()
+    told = shifts.result()
     assert told.of == len(PITCHES_M)
     assert 4 <= told.places < told.of
     assert told.median_shift_m == pytest.approx(np.hypot(*ERROR_M), abs=0.6)
 
 
 def test_the_next_pass_begins_anew():
-    drive, register = vendors(ERROR_M), PassRegister(MARKET, "vehicle")
+    drive, register = vendors(ERROR_M), PassRegister(MARKET, "vehicle", Shifts())
     first, second = stretches(drive, 2)
     register.registered(first, drive.places)
     register.end_pass()
@@ -47,7 +48,7 @@ def test_the_next_pass_begins_anew():
 
 
 def test_what_was_seen_long_ago_is_forgotten():
-    register = PassRegister(MARKET, "vehicle")
+    register = PassRegister(MARKET, "vehicle", Shifts())
     drive = vendors(ERROR_M)
     name = drive.see(*PITCHES_M[-1], at_s=400.0)
     tracks = {track.track_id: track for track in drive.tracks}
@@ -57,18 +58,22 @@ def test_what_was_seen_long_ago_is_forgotten():
 
 
 def test_a_standing_camera_is_never_moved():
-    drive, register = vendors(ERROR_M), PassRegister(MARKET, "fixed")
+    drive, shifts = vendors(ERROR_M), Shifts()
+    register = PassRegister(MARKET, "fixed", shifts)
     (everything,) = stretches(drive, 1)
     assert register.registered(everything, drive.places) == drive.places
-    assert register.summary() == Registered()
+    assert shifts.result() == Registered()
+    assert not any(register.may_move(place) for place in drive.places.values())
 
 
 def test_unplaced_things_stay_unplaced():
-    drive, register = vendors(ERROR_M), PassRegister(MARKET, "drone")
+    drive, shifts = vendors(ERROR_M), Shifts()
+    register = PassRegister(MARKET, "drone", shifts)
     name = drive.tracks[2].track_id
     drive.places[name] = Unplaced("cut_off")
     (everything,) = stretches(drive, 1)
     moved = register.registered(everything, drive.places)
     assert moved[name] == Unplaced("cut_off")
     assert set(moved) == set(drive.places)
-    assert register.summary().of == len(PITCHES_M) - 1
+    assert shifts.result().of == len(PITCHES_M) - 1
+    assert not register.may_move(moved[name])
