@@ -54,6 +54,9 @@ def patrol(
     gnss_offset_s: Annotated[
         float, typer.Option(help="Seconds added to the log's times (video clock ahead: positive).")
     ] = 0.0,
+    gnss_sure: Annotated[
+        bool, typer.Option("--gnss-sure", help="Take the log although it looks as if it were not in WGS-84.")
+    ] = False,
     poses: Annotated[
         Path | None, typer.Option(help="Mended poses of drone photos, from survey check --mend. 航拍姿态文件")
     ] = None,
@@ -107,6 +110,7 @@ def patrol(
         camera=camera,
         gnss=gnss,
         gnss_offset_s=gnss_offset_s,
+        gnss_sure=gnss_sure,
         poses=poses,
         start_utc=tuple(parse_utc(text, "--start-utc") for text in start_utc or ()),
         interval_s=interval_s,

@@ -28,6 +28,7 @@ class PatrolConfig:
         camera: id of the site's camera; `None` takes the site's default vehicle, or its only camera.
         gnss: NMEA log of the vehicle.
         gnss_offset_s: added to the log's times: positive when the video's clock is ahead of GNSS.
+        gnss_sure: take the log although it fits the site only in another reference system.
         poses: file of poses that wins over the tags of drone photos (`edge.survey.poses`).
         start_utc: UTC of each source's first picture, in the order of `sources`; empty believes the containers.
         interval_s: seconds between the pictures of a folder.
@@ -45,6 +46,7 @@ class PatrolConfig:
     camera: str | None = None
     gnss: Path | None = None
     gnss_offset_s: float = 0.0
+    gnss_sure: bool = False
     poses: Path | None = None
     start_utc: tuple[datetime, ...] = ()
     interval_s: float | None = None

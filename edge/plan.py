@@ -10,6 +10,7 @@ from detector.detections import Detections
 from detector.errors import InputError
 from detector.evidence.privacy import PrivacyModels, blur_people, open_privacy_models
 from detector.geo.camera import Camera, DroneCamera, ObservedBy, VehicleCamera
+from detector.geo.drive import check_drive, drive_warning
 from detector.model.signers import Trust, read_signer, shipped_trust, site_signers
 from detector.model.yolo import Detector, open_detector
 from detector.report import Versions
@@ -60,6 +61,7 @@ def make_plan(config: PatrolConfig, device_id: str) -> Plan:
     camera = _camera(site, config)
     sources = _sources(config)
     track, warnings = _gnss(config, camera, sources)
+    warnings += _odd_places(track, site, sure=config.gnss_sure)
     detector = open_detector(config.model, threads=config.threads, trust=_trust(config))
     # Whether people can be blurred at all must show now, not at the first report.
     privacy = open_privacy_models(config.face_model, config.plate_model)
@@ -162,6 +164,19 @@ def _gnss(config: PatrolConfig, camera: Camera, sources: tuple[Source, ...]) -> 
     if len(misses) == len(sources):
         raise misses[0]
     return track, [str(error) for error in misses]
+
+
+def _odd_places(track: FixTrack | None, site: Site, *, sure: bool) -> list[str]:
+    """What is odd about where the fixes lie.
+
+    Raises:
+        InputError: they lie along the site's streets only if they are in another reference system than they say.
+    """
+    agreement = check_drive(track.fixes if track else (), site.zones)
+    warning = drive_warning(agreement) if track and track.fixes else None
+    if warning is not None and agreement.verdict == "shifted" and not sure:
+        raise InputError(f"{warning.both()} (--gnss-sure takes it all the same)")
+    return [warning.both()] if warning else []
 
 
 def _photo_poses(config: PatrolConfig, sources: tuple[Source, ...]) -> tuple[FixTrack | None, list[str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,13 +11,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import shapely
 
 from detector.errors import BundleError, InputError
+from detector.geo.crs import GCJ02, WGS84, Crs, from_wgs84
 from edge.config import PatrolConfig
 from edge.plan import make_plan
 from models.signing import make_key, read_signing_key, seal_folder
+from tests.conftest import ROOT
+from tests.detector.geo.town import drive, footways
 from tests.detector.model.conftest import tiny_bundle
 from tests.edge.clips import write_clip
+from tests.edge.nmea import gga, rmc
 from tests.edge.street import write_street
 
 DEVICE_ID = "d" * 64
@@ -73,3 +80,46 @@ def test_a_stray_file_among_the_signers_is_named(config: PatrolConfig, city_key:
 def test_the_private_key_is_not_taken_for_the_public_one(config: PatrolConfig, city_key: Path) -> None:
     with pytest.raises(InputError, match=r"city\.key is a private key, which must stay with its signer"):
         make_plan(replace(config, trust=(city_key,)), DEVICE_ID)
+
+
+@pytest.fixture
+def town_patrol(tmp_path: Path) -> PatrolConfig:
+    """A patrol on a site whose footways are those of a made-up town, by its vehicle's camera."""
+    site = Path(shutil.copytree(ROOT / "edge" / "demo_site", tmp_path / "town"))
+    text = (site / "site.yaml").read_text(encoding="utf-8")
+    (site / "site.yaml").write_text(re.sub(r"bbox: .*", "bbox: [117.1, 34.2, 117.3, 34.3]", text), encoding="utf-8")
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"id": f"way-{i}", "kind": "public_ground", "name": {"zh": "人行道", "en": "footway"}},
+            "geometry": json.loads(shapely.to_geojson(polygon)),
+        }
+        for i, polygon in enumerate(footways())
+    ]
+    layer = {"type": "FeatureCollection", "features": features}
+    (site / "zones" / "ways.geojson").write_text(json.dumps(layer), encoding="utf-8")
+    clip = write_clip(tmp_path / "street.mp4", frames=3)
+    return PatrolConfig(
+        sources=(str(clip),), site=site, model=tmp_path / "no-bundle", start_utc=(datetime(2026, 5, 18, 4, tzinfo=UTC),)
+    )
+
+
+def _with_log(config: PatrolConfig, crs: Crs) -> PatrolConfig:
+    fixes = drive(sigma_m=3.0)
+    moved = from_wgs84([(fix.lon_deg, fix.lat_deg) for fix in fixes], crs).tolist()
+    path = config.site.parent / "drive.nmea"
+    lines = [gga(fix.at, lon, lat) for fix, (lon, lat) in zip(fixes, moved, strict=True)]
+    path.write_text("\r\n".join([rmc(fixes[0].at, *moved[0]), *lines]) + "\r\n", encoding="ascii")
+    return replace(config, gnss=path)
+
+
+def test_a_log_in_gcj02_is_refused_before_anything_is_judged(town_patrol: PatrolConfig) -> None:
+    with pytest.raises(InputError, match=r"looks like GCJ-02 logged as WGS-84: 5\d\d m to the east; .*\(--gnss-sure"):
+        make_plan(_with_log(town_patrol, GCJ02), DEVICE_ID)
+
+
+@pytest.mark.parametrize(("crs", "sure"), [(WGS84, False), (GCJ02, True)])
+def test_an_honest_log_and_who_is_sure_are_believed(town_patrol: PatrolConfig, crs: Crs, sure: bool) -> None:
+    # what is missing next is the model
+    with pytest.raises(BundleError, match="no-bundle"):
+        make_plan(replace(_with_log(town_patrol, crs), gnss_sure=sure), DEVICE_ID)
