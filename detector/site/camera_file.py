@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +10,8 @@ from detector.errors import InputError
 from detector.geo.camera import Camera
 from detector.site.cameras import build_camera
 from detector.site.geojson import check_point
+from detector.site.marks import read_marks
+from detector.site.model import MarkedZone
 from detector.site.problems import Problems, as_mapping, raw_entries
 from detector.site.schema import CamerasIn, FixedCameraIn, SiteIn, VehicleCameraIn
 from detector.vocabulary import Text
@@ -16,9 +19,13 @@ from detector.vocabulary import Text
 CAMERAS = "cameras.yaml"
 
 
-def read_cameras(folder: Path, head: SiteIn | None, problems: Problems) -> tuple[dict[str, Camera], dict[str, Text]]:
+def read_cameras(
+    folder: Path, head: SiteIn | None, zone_ids: Collection[str], problems: Problems
+) -> tuple[dict[str, Camera], dict[str, Text], dict[str, tuple[MarkedZone, ...]]]:
+    """The good cameras of a site by id, their names, and what is marked in their pictures."""
     cameras: dict[str, Camera] = {}
     names: dict[str, Text] = {}
+    marked: dict[str, tuple[MarkedZone, ...]] = {}
     for label, entry in raw_entries(folder, CAMERAS, CamerasIn, problems):
         read = _read_camera(entry, label, problems)
         if read is None:
@@ -36,7 +43,9 @@ def read_cameras(folder: Path, head: SiteIn | None, problems: Problems) -> tuple
             continue
         cameras[read.id] = camera
         names[read.id] = read.name.text()
-    return cameras, names
+        if isinstance(read, FixedCameraIn) and read.marked:
+            marked[read.id] = read_marks(read.marked, read.id, read.image_px, zone_ids, CAMERAS, problems)
+    return cameras, names, marked
 
 
 def _read_camera(entry: object, label: str, problems: Problems) -> FixedCameraIn | VehicleCameraIn | None:

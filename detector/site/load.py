@@ -71,7 +71,7 @@ def _read(folder: Path, problems: Problems) -> Site | None:
     permits = read_permits(folder, by_id, bbox, problems)
     zones += filed_sign_zones(permits, by_id, problems)
     zones = with_closures(folder, zones, bbox, problems)
-    cameras, names = read_cameras(folder, head, problems)
+    cameras, names, marked = read_cameras(folder, head, {zone.zone_id for zone in zones}, problems)
     rules = _read_rules(folder, files, problems)
     _check_signers(folder, problems)
     if head is None:
@@ -100,6 +100,7 @@ def _read(folder: Path, problems: Problems) -> Site | None:
         holidays=Holidays(frozenset(head.holidays), {day: DAYS.index(name) for day, name in head.makeup.items()}),
         synthetic_positions=head.synthetic_positions,
         sha256=_folder_sha256(folder, files),
+        marked=marked,
         public_map_crs=parse_crs(head.public_map_crs),
         coverage=head.coverage,
     )
@@ -210,6 +211,8 @@ def _default_vehicle(name: str | None, cameras: dict[str, Camera], problems: Pro
         return None
     camera = cameras.get(name)
     if not isinstance(camera, VehicleCamera):
+        if any(found.feature == name for found in problems.found):
+            return None  # it is there and was refused: that is the fault to mend
         known = ", ".join(sorted(key for key, value in cameras.items() if isinstance(value, VehicleCamera))) or "none"
         message = f"{name!r} is no vehicle camera of cameras.yaml; those are: {known}"
         problems.add(SITE, message, field="default_vehicle_camera")

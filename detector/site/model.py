@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from shapely.geometry.base import BaseGeometry
@@ -15,6 +15,19 @@ from detector.geo.dates import Holidays
 from detector.geo.zones import Permit, ZoneIndex
 from detector.site.rulebook import Rule
 from detector.vocabulary import Kind, Text
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedZone:
+    """A zone's area on the ground as the picture shows it: up to the painted line, the step, the kerb.
+
+    Attributes:
+        zone_id: the zone of the map that the area belongs to.
+        pixels: corners (u, v) in pictures of the camera's `image_px`; the first is not repeated.
+    """
+
+    zone_id: str
+    pixels: tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +47,7 @@ class Site:
         sha256: of the folder's content, so that a verdict can be made again.
         public_map_crs: what maps that are handed out are written in.
         coverage: whether patrols keep a log of the ground they looked at.
+        marked: by camera id, zones whose line its picture shows.
     """
 
     name: Text
@@ -52,6 +66,7 @@ class Site:
     sha256: str
     public_map_crs: Crs = WGS84
     coverage: bool = True
+    marked: Mapping[str, tuple[MarkedZone, ...]] = field(default_factory=dict[str, tuple[MarkedZone, ...]])
 
     def camera(self, camera_id: str) -> Camera:
         """The camera of an id.

@@ -208,6 +208,16 @@ class GroundPointIn(_Strict):
     lon_lat: tuple[Lon, Lat]
 
 
+Pixel = tuple[Annotated[float, Field(allow_inf_nan=False)], Annotated[float, Field(allow_inf_nan=False)]]
+
+
+class MarkedIn(_Strict):
+    """A zone's area on the ground, marked in the picture."""
+
+    zone: str
+    pixels: Annotated[tuple[Pixel, ...], Field(min_length=3)]
+
+
 class _CameraIn(_Strict):
     id: Id
     name: TextIn
@@ -228,6 +238,7 @@ class FixedCameraIn(_CameraIn):
     lens: LensIn | None = None
     ground_points: tuple[GroundPointIn, ...] | None = None
     max_residual_m: Annotated[float, Field(gt=0, le=10)] = 0.5
+    marked: tuple[MarkedIn, ...] = ()
 
     @model_validator(mode="after")
     def _one_way(self) -> FixedCameraIn:
