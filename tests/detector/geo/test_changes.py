@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from itertools import islice
+from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,7 +18,7 @@ from detector.vocabulary import Text
 SHANGHAI, BERLIN = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Berlin")
 EVENING = parse_schedule({"daily": ["18:00-02:00"]})
 NIGHT = parse_schedule({"sun": ["01:00-03:00"]})
-WORKS = Closure("w", datetime(2026, 5, 18, 22, 30), datetime(2026, 5, 19, 12), Text("施工", "works"))
+WORKS = Closure("w", *map(datetime.fromisoformat, ("2026-05-18T22:30", "2026-05-19T12:00")), Text("施工", "works"))
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_the_answer_changes_at_each_change_and_nowhere_else(week, holidays, date
     found = list(changes([validity], after, zone, calendar, horizon_days=3))
     assert found == sorted(set(found))
     ends = [after, *found, after + timedelta(days=1)]
-    for start, end in zip(ends, ends[1:], strict=False):
+    for start, end in pairwise(ends):
         states = {
             validity.is_valid(start + timedelta(minutes=5 * step), zone, calendar)
             for step in range(int((end - start) / timedelta(minutes=5)))
