@@ -1,335 +1,322 @@
 """Where a thing stands: from its boxes and the camera to a point on the ground with its error.
 
-The ray through the middle of a box's lower edge (the ground contact, never the box centre) meets the plane under
-the camera. Only from straight above is the box the thing's outline on the ground, and its middle the place. The
-error is carried through by first-order propagation, with derivatives by central differences, and split by who shares
-it (see `detector.hit.Place`):
+Each look is a ray through the ground contact that meets the ground (`contact`, `sight`). A carried camera that saw the
+thing from several directions triangulates it (`triangulate`) along the path it drove (`trajectory`); else the looks are
+averaged by weight, outliers pulled in (Huber). The error is split by who shares it (see `detector.hit.Place`):
 
-* own: pixels (2 px and 3 % of the box), pitch and roll, the height of the ground;
-* pass, vehicle: the fix's position, and its heading together with the yaw of the mounting, as a lever;
+* own: pixels (2 px and 3 % of the box), pitch and roll, the height of the ground, how the path drifted;
+* pass, carried camera: the path's position, and its heading together with the yaw of the mounting, as a lever;
 * pass, standing camera: the survey error of its position. Its heading error counts as own.
 
-Several observations are averaged by weight, outliers pulled in (Huber). Their pixel errors are taken as independent,
-attitude and ground height as one common error, so a hundred frames do not make a bad mounting good. Triangulation
-from several positions can later stand beside `_combine` and return the same `Place`.
+Everything seen on one pass shares the pitch and roll of the mounting too, and from a drone the error of its height.
+They count as own all the same: what they do to a point depends on where it stood in the picture, so they neither shift
+a pass nor turn it, and a registration that took them for a shift would be wrong. Counted as own, a thing's error is
+right by itself; two things of one pass are then taken for less alike in error than they are.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.geo.camera import Camera, FixedHomography, FixedPose, VehicleCamera, rotation, same_shape
+from detector.frame import Fix
+from detector.geo.average import average
+from detector.geo.camera import Camera, CameraSigmas, DroneCamera, FixedHomography, FixedPose, VehicleCamera
+from detector.geo.contact import FROM_ABOVE_DEG, Contacts, contacts_of
 from detector.geo.plane import LocalPlane
+from detector.geo.sight import (
+    MAX_RANGE_M,
+    Bearings,
+    Sights,
+    Trust,
+    bearings_of,
+    sights_by_homography,
+    sights_by_pose,
+)
+from detector.geo.terrain import FINE_SIGMA_M, Terrain
+from detector.geo.trajectory import Path, measured_attitude, path_of
+from detector.geo.triangulate import MIN_FRAMES, Looks, triangulate
+from detector.geo.view import Views, fixed_view, moving_views
 from detector.hit import Matrix2, Place
-from detector.tracks import Observation, Track
+from detector.tracks import Track
 
 Array = NDArray[np.float64]
+Rows = NDArray[np.int64]
 
-MAX_RANGE_M = 80.0
-"""Beyond this a degree of pitch is worth more than the whole street."""
-BOX_JITTER = 0.03
-"""How far a box edge wanders, as a share of the box's width or height."""
-CUT_EDGE_PX = 2.0
-"""A box this near to the picture's border is cut off by it."""
-CUT_JITTER = 0.15
-"""Added when the border hides the edge: the contact lies outside the picture, by an unknown part of the thing."""
-FILLS_FRAME = 0.9
-"""A cut-off box taller than this share of the picture says nothing about where its foot is."""
-FROM_ABOVE_DEG = -75.0
-"""A camera that looks down at least this steeply sees no thing from its side: no edge of a box is its foot."""
-BEST_OBSERVATIONS = 12
-"""Only the best-placed observations are combined: far ones add nothing, and their errors are not Gaussian."""
-HUBER_SIGMA = 2.0
+MOST_FRAMES = 16
+"""So many frames, evenly through the track, are triangulated: more share their errors anyway."""
+MEASURED_SWAY_DEG = 0.5
+"""What an attitude sensor on the vehicle leaves of pitch and roll."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unplaced:
     """Why a track has no place.
 
-    `code` is ``no_fix``, ``no_heading``, ``above_horizon``, ``too_far``, ``cut_off`` or ``frame_size``. A thing
-    ``above_horizon`` or ``too_far`` is known not to touch the ground near the camera; the others are unknown.
+    `code` is ``no_fix``, ``no_heading``, ``no_height`` (a drone's), ``above_horizon``, ``too_far``, ``cut_off`` or
+    ``frame_size``. A thing ``above_horizon`` or ``too_far`` is known not to touch the ground near the camera; the
+    others are unknown.
     """
 
     code: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Sight:
-    """One observation on the ground. Offsets are east, north in metres; covariances (2, 2) in square metres."""
-
-    anchor: LocalPlane
-    offset_m: Array
-    cov_pixel: Array
-    cov_common: Array
-    range_m: float
-    position_sigma_m: float
-    heading_sigma_rad: float
-    synthetic: bool
-
-
-def locate(track: Track, camera: Camera) -> Place | None:
+def locate(track: Track, camera: Camera, terrain: Terrain | None = None) -> Place | None:
     """The place of a track, or `None` when it has none (no fix, above the horizon, too far, foot not in view)."""
-    place = place_of(track, camera)
+    place = place_of(track, camera, terrain)
     return place if isinstance(place, Place) else None
 
 
-def place_of(track: Track, camera: Camera) -> Place | Unplaced:
-    """The place of a track, or why it has none: the most frequent reason among its observations."""
-    sights: list[_Sight] = []
-    reasons: Counter[str] = Counter()
-    for seen in track.observations:
-        sight = _sight(seen, camera)
-        if isinstance(sight, _Sight):
-            sights.append(sight)
-        else:
-            reasons[sight.code] += 1
-    if not sights:
-        return Unplaced(reasons.most_common(1)[0][0])
-    return _combine(sights, camera)
+def place_of(track: Track, camera: Camera, terrain: Terrain | None = None) -> Place | Unplaced:
+    """The place of a track, or why it has none: the most frequent reason among its observations.
 
-
-def _sight(seen: Observation, camera: Camera) -> _Sight | Unplaced:
-    contact = _outline(seen) if _looks_down(camera) else _contact(seen)
-    if isinstance(contact, Unplaced):
-        return contact
+    Args:
+        terrain: how the ground rises; `None` for flat ground.
+    """
     match camera:
-        case FixedPose():
-            return _sight_by_pose(seen, contact, camera)
         case FixedHomography():
-            return _sight_by_homography(seen, contact, camera)
-        case VehicleCamera():
-            return _sight_from_vehicle(seen, contact, camera)
+            return _by_homography(track, camera)
+        case FixedPose():
+            return _by_fixed_pose(track, camera, terrain)
+        case VehicleCamera() | DroneCamera():
+            return _from_carrier(track, camera, terrain)
 
 
-def _contact(seen: Observation) -> tuple[Array, Array] | Unplaced:
-    """Ground contact (u, v) and its sigma from the box alone, pixels, before the camera's own pixel error."""
-    left, top, right, bottom = seen.xyxy
-    width, height = right - left, bottom - top
-    sigma_u, sigma_v = BOX_JITTER * width, BOX_JITTER * height
-    if bottom >= seen.frame_height_px - CUT_EDGE_PX:
-        if height > FILLS_FRAME * seen.frame_height_px:
-            return Unplaced("cut_off")
-        sigma_v = float(np.hypot(sigma_v, CUT_JITTER * height))
-    if left <= CUT_EDGE_PX or right >= seen.frame_width_px - CUT_EDGE_PX:
-        sigma_u = float(np.hypot(sigma_u, CUT_JITTER * width))
-    return np.array([(left + right) / 2.0, bottom]), np.array([sigma_u, sigma_v])
+def _by_homography(track: Track, camera: FixedHomography) -> Place | Unplaced:
+    seen = track.observations
+    contacts = contacts_of(seen, np.zeros(len(seen), np.bool_))
+    sights, reasons = sights_by_homography(seen, contacts, camera)
+    if not len(sights.rows):
+        return _why_not(contacts, reasons, [""] * len(seen))
+    return _standing_place(sights, camera, "fixed_homography")
 
 
-def _looks_down(camera: Camera) -> bool:
-    return isinstance(camera, FixedPose) and camera.pitch_deg <= FROM_ABOVE_DEG
+def _by_fixed_pose(track: Track, camera: FixedPose, terrain: Terrain | None) -> Place | Unplaced:
+    seen = track.observations
+    above = np.full(len(seen), camera.pitch_deg <= FROM_ABOVE_DEG)
+    contacts = contacts_of(seen, above)
+    views = fixed_view(camera).repeated(len(seen))
+    bearings = bearings_of(seen, contacts, camera.lens, camera.sigmas.pixel_px)
+    trust = _trust(camera.sigmas, heading_deg=camera.sigmas.heading_deg, terrain=terrain)
+    sights, reasons = sights_by_pose(views, bearings, trust, ~contacts.cut_off, terrain)
+    if not len(sights.rows):
+        return _why_not(contacts, reasons, [""] * len(seen))
+    return _standing_place(sights, camera, "fixed_ground")
 
 
-def _outline(seen: Observation) -> tuple[Array, Array]:
-    """The middle of a box seen from straight above and its sigma, pixels; a cut-off edge hides part of the outline."""
-    left, top, right, bottom = seen.xyxy
-    sigma = np.array([BOX_JITTER * (right - left), BOX_JITTER * (bottom - top)])
-    if left <= CUT_EDGE_PX or right >= seen.frame_width_px - CUT_EDGE_PX:
-        sigma[0] = np.hypot(sigma[0], CUT_JITTER * (right - left))
-    if top <= CUT_EDGE_PX or bottom >= seen.frame_height_px - CUT_EDGE_PX:
-        sigma[1] = np.hypot(sigma[1], CUT_JITTER * (bottom - top))
-    return np.array([(left + right) / 2.0, (top + bottom) / 2.0]), sigma
-
-
-def _jacobian(f: Callable[[Array], Array], at: Array, steps: Array) -> Array:
-    """Derivative (2, P) of ``f: (N, P) -> (N, 2)`` by central differences, all parameters in one call."""
-    ends = f(np.concatenate((at + np.diag(steps), at - np.diag(steps))))
-    count = len(at)
-    return ((ends[:count] - ends[count:]) / (2.0 * steps[:, None])).T
-
-
-def _ground_by_pose(
-    seen: Observation, camera: FixedPose | VehicleCamera, mount: Array
-) -> Callable[[Array], Array] | Unplaced:
-    """Function (N, 6: u, v, heading, pitch, roll, height) -> (N, 2) east, north from the camera; NaN above horizon."""
-    lens = camera.lens.for_size(seen.frame_width_px, seen.frame_height_px)
-    if lens is None:
-        return Unplaced("frame_size")
-
-    def ground(params: Array) -> Array:
-        attitude = rotation(params[:, 2], params[:, 3], params[:, 4])
-        rays = np.einsum("nij,jk,nk->ni", attitude, mount, lens.rays(params[:, :2]))
-        down = np.where(rays[:, 2] < -1e-9, -rays[:, 2], np.nan)
-        return rays[:, :2] * (params[:, 5] / down)[:, None]
-
-    return ground
-
-
-def _meet(
-    seen: Observation, contact: tuple[Array, Array], camera: FixedPose | VehicleCamera, attitude: Array, mount: Array
-) -> tuple[Array, Array, Array] | Unplaced:
-    """Ray meets ground: offset (2,) from the camera, Jacobian (2, 6), and the pixel covariance carried there."""
-    ground = _ground_by_pose(seen, camera, mount)
-    if isinstance(ground, Unplaced):
-        return ground
-    at = np.concatenate((contact[0], attitude, [camera.height_m]))
-    offset = ground(at[None])[0]
-    if not np.isfinite(offset).all():
-        return Unplaced("above_horizon")
-    if float(np.hypot(*offset)) > MAX_RANGE_M:
-        return Unplaced("too_far")
-    jacobian = _jacobian(ground, at, np.array([0.5, 0.5, 0.01, 0.01, 0.01, 0.001]))
-    if not np.isfinite(jacobian).all():
-        return Unplaced("too_far")
-    sigma_uv = np.hypot(contact[1], camera.sigmas.pixel_px)
-    return offset, jacobian, _carry(jacobian[:, :2], sigma_uv)
-
-
-def _carry(jacobian: Array, sigmas: Array) -> Array:
-    """First-order propagation of independent errors: J diag(sigma^2) J^T."""
-    return (jacobian * sigmas**2) @ jacobian.T
-
-
-def _sight_by_pose(seen: Observation, contact: tuple[Array, Array], camera: FixedPose) -> _Sight | Unplaced:
-    attitude = np.array([camera.heading_deg, camera.pitch_deg, camera.roll_deg])
-    met = _meet(seen, contact, camera, attitude, np.eye(3))
-    if isinstance(met, Unplaced):
-        return met
-    offset, jacobian, cov_pixel = met
-    own = camera.sigmas
-    common = np.array([own.heading_deg, own.pitch_deg, own.roll_deg, own.ground_m])
-    return _Sight(
-        anchor=LocalPlane(camera.lon_deg, camera.lat_deg),
-        offset_m=offset,
-        cov_pixel=cov_pixel,
-        cov_common=_carry(jacobian[:, 2:], common),
-        range_m=float(np.hypot(*offset)),
-        position_sigma_m=own.position_m,
-        heading_sigma_rad=0.0,
+def _standing_place(sights: Sights, camera: FixedPose | FixedHomography, method: str) -> Place:
+    mean = average(sights)
+    return _place(
+        sights.plane,
+        mean.east_north_m,
+        cov_own=mean.cov_m2,
+        shift=np.eye(2) * camera.sigmas.position_m**2,
+        lever=_lever(mean.weights @ sights.arm_m[mean.rows]),
+        sigma_heading_rad=0.0,
+        range_m=float(mean.weights @ sights.range_m[mean.rows]),
+        method=method,
         synthetic=camera.synthetic,
     )
 
 
-def _sight_by_homography(seen: Observation, contact: tuple[Array, Array], camera: FixedHomography) -> _Sight | Unplaced:
-    if not same_shape((camera.width_px, camera.height_px), (seen.frame_width_px, seen.frame_height_px)):
-        return Unplaced("frame_size")
-    scale = np.array([camera.width_px / seen.frame_width_px, camera.height_px / seen.frame_height_px])
-    matrix = np.array(camera.matrix)
-    sign = _ground_side(matrix, camera)
-
-    def ground(uv: Array) -> Array:
-        mapped = np.column_stack((uv * scale, np.ones(len(uv)))) @ matrix.T
-        depth = np.where(mapped[:, 2] * sign > 1e-12, mapped[:, 2], np.nan)
-        return mapped[:, :2] / depth[:, None]
-
-    offset = ground(contact[0][None])[0]
-    if not np.isfinite(offset).all():
-        return Unplaced("above_horizon")
-    range_m = float(np.hypot(*offset))
-    if range_m > MAX_RANGE_M:
-        return Unplaced("too_far")
-    jacobian = _jacobian(ground, contact[0], np.array([0.5, 0.5]))
-    if not np.isfinite(jacobian).all():
-        return Unplaced("too_far")
-    # A step in the ground shifts the point along the ray by step * range / height, seen from the camera.
-    rise = offset[:, None] * (camera.sigmas.ground_m / camera.height_m)
-    return _Sight(
-        anchor=LocalPlane(camera.lon_deg, camera.lat_deg),
-        offset_m=offset,
-        cov_pixel=_carry(jacobian, np.hypot(contact[1], camera.sigmas.pixel_px)),
-        cov_common=rise @ rise.T + np.eye(2) * camera.residual_m**2,
-        range_m=range_m,
-        position_sigma_m=camera.sigmas.position_m,
-        heading_sigma_rad=0.0,
-        synthetic=camera.synthetic,
+def _from_carrier(track: Track, camera: VehicleCamera | DroneCamera, terrain: Terrain | None) -> Place | Unplaced:
+    seen = track.observations
+    times_s = np.array([(look.captured_at - seen[0].captured_at).total_seconds() for look in seen])
+    fixed = np.array([row for row, look in enumerate(seen) if look.fix is not None], np.int64)
+    fixes: list[Fix | None] = [None] * len(seen)
+    path: Path | None = None
+    if len(fixed):
+        path = path_of([look.fix for look in seen if look.fix is not None], times_s[fixed], camera)
+        for row, fix in zip(fixed.tolist(), path.fixes, strict=True):
+            fixes[row] = fix
+    lacks = [_lacks(fix, camera) for fix in fixes]
+    above = np.array(
+        [isinstance(camera, DroneCamera) and f is not None and f.pitch_deg <= FROM_ABOVE_DEG for f in fixes]
     )
+    contacts = contacts_of(seen, above)
+    first = next((fix for fix in fixes if fix is not None), None)
+    plane = LocalPlane(first.lon_deg, first.lat_deg) if first else LocalPlane(0.0, 0.0)
+    views, antenna = moving_views(camera, fixes, plane)
+    bearings = bearings_of(seen, contacts, camera.lens, camera.sigmas.pixel_px)
+    trust = _carried_trust(camera, path, terrain)
+    known = ~contacts.cut_off & np.array([not lack for lack in lacks], np.bool_)
+    sights, reasons = sights_by_pose(views, bearings, trust, known, terrain)
+    if path is None or not len(sights.rows):
+        return _why_not(contacts, reasons, lacks)
+    carried = _Carried(camera, path, fixed, times_s, views, antenna, bearings, trust, sights, terrain)
+    return (None if track.moving else carried.triangulated()) or carried.averaged()
 
 
-def _ground_side(matrix: Array, camera: FixedHomography) -> float:
-    """Sign of the homography's third row below the horizon: that of the middle of the picture's lower edge."""
-    depth = matrix[2] @ np.array([camera.width_px / 2.0, camera.height_px - 1.0, 1.0])
-    return float(np.sign(depth))
-
-
-def _sight_from_vehicle(seen: Observation, contact: tuple[Array, Array], camera: VehicleCamera) -> _Sight | Unplaced:
-    mount = rotation(camera.yaw_deg, camera.pitch_deg, camera.roll_deg)[0]
-    fix = seen.fix
-    pitch_deg, roll_deg = (fix.pitch_deg, fix.roll_deg) if fix else (0.0, 0.0)
-    heading_deg = fix.heading_deg if fix and fix.heading_deg is not None else 0.0
-    # The horizon needs no fix: a sign up on a wall is known not to stand on the ground, even in a tunnel.
-    met = _meet(seen, contact, camera, np.array([heading_deg, pitch_deg, roll_deg]), mount)
-    if isinstance(met, Unplaced):
-        return met
+def _lacks(fix: Fix | None, camera: VehicleCamera | DroneCamera) -> str:
     if fix is None:
-        return Unplaced("no_fix")
+        return "no_fix"
     if fix.heading_deg is None:
-        return Unplaced("no_heading")
-    offset, jacobian, cov_pixel = met
-    own = camera.sigmas
-    lever = rotation(heading_deg, 0.0, 0.0)[0] @ np.array([camera.lever_right_m, camera.lever_forward_m, 0.0])
-    return _Sight(
-        anchor=LocalPlane(fix.lon_deg, fix.lat_deg),
-        offset_m=offset + lever[:2],
-        cov_pixel=cov_pixel,
-        cov_common=_carry(jacobian[:, 3:], np.array([own.pitch_deg, own.roll_deg, own.ground_m])),
-        range_m=float(np.hypot(*offset)),
-        position_sigma_m=fix.sigma_m,
-        heading_sigma_rad=float(np.radians(np.hypot(fix.sigma_heading_deg, own.heading_deg))),
-        synthetic=fix.synthetic,
+        return "no_heading"
+    return "no_height" if isinstance(camera, DroneCamera) and not fix.above_ground_m else ""
+
+
+def _why_not(contacts: Contacts, reasons: Sequence[str], lacks: Sequence[str]) -> Unplaced:
+    """The most frequent reason; what the picture itself tells goes before what the fix lacks."""
+    told = Counter(
+        "cut_off" if cut else reason or lack
+        for cut, reason, lack in zip(contacts.cut_off.tolist(), reasons, lacks, strict=True)
+    )
+    return Unplaced(told.most_common(1)[0][0])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Carried:
+    """A thing seen from a carrier, ready to be placed."""
+
+    camera: VehicleCamera | DroneCamera
+    path: Path
+    fixed: Rows
+    times_s: Array
+    views: Views
+    antenna_m: Array
+    bearings: Bearings
+    trust: Trust
+    sights: Sights
+    terrain: Terrain | None
+
+    def triangulated(self) -> Place | None:
+        """From several directions, when there are."""
+        rows = self.sights.rows
+        if len(rows) < MIN_FRAMES:
+            return None
+        picked = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MOST_FRAMES)).round().astype(np.int64))
+        nearest = int(self.sights.range_m.argmin())
+        rows = rows[np.unique(np.append(picked, nearest))]
+        on_path = np.searchsorted(self.fixed, rows)
+        rays, slope = self.bearings.rays[rows], self.bearings.slope[rows]
+        by_pixel = slope[:, :, ::2].transpose(0, 2, 1)
+        looks = Looks(
+            views=self.views.at(rows),
+            tangent=rays[:, ::2],
+            cov_tangent=(by_pixel * self.bearings.cov_px[rows][:, None, :]) @ by_pixel.transpose(0, 2, 1),
+            times_s=self.times_s[rows],
+            drift_m2=self.path.drift_m2[np.ix_(on_path, on_path)],
+            heading_rad=np.radians(np.hypot(self._fix_heading_deg(on_path), self.camera.sigmas.sway_heading_deg)),
+            yaw_rad=float(np.radians(self.camera.sigmas.heading_deg)),
+        )
+        point = triangulate(looks, np.median(self.sights.point_m, axis=0), self.trust, self.terrain)
+        if point is None or point.range_m > MAX_RANGE_M:
+            return None
+        return self._place(
+            point.east_north_m,
+            point.cov_m2,
+            lever=point.lever_m_rad,
+            sigma_heading_rad=looks.yaw_rad,
+            range_m=point.range_m,
+            method="triangulated",
+        )
+
+    def averaged(self) -> Place:
+        """From one direction, or nearly."""
+        mean, sights = average(self.sights), self.sights
+        used = sights.rows[mean.rows]
+        own = np.hypot(self.camera.sigmas.heading_deg, self.camera.sigmas.sway_heading_deg)
+        heading_deg = np.hypot(self._fix_heading_deg(np.searchsorted(self.fixed, used)), own)
+        return self._place(
+            mean.east_north_m,
+            mean.cov_m2,
+            lever=_lever(mean.weights @ (sights.point_m[mean.rows] - self.antenna_m[used])),
+            sigma_heading_rad=float(np.radians(mean.weights @ heading_deg)),
+            range_m=float(mean.weights @ sights.range_m[mean.rows]),
+            method="drone_ground" if isinstance(self.camera, DroneCamera) else "vehicle_ground",
+        )
+
+    def _fix_heading_deg(self, on_path: Rows) -> Array:
+        """One sigma of the fixes' headings. A drone's logs hold none, and then its gimbal's error is all there is."""
+        sigma = np.array([self.path.fixes[row].sigma_heading_deg for row in on_path.tolist()])
+        return np.where(sigma >= 180.0, 0.0, sigma) if isinstance(self.camera, DroneCamera) else sigma
+
+    def _place(
+        self, point: Array, cov: Array, *, lever: Array, sigma_heading_rad: float, range_m: float, method: str
+    ) -> Place:
+        return _place(
+            self.views.plane,
+            point,
+            cov_own=cov,
+            shift=self.path.shift_m2,
+            lever=lever,
+            sigma_heading_rad=sigma_heading_rad,
+            range_m=range_m,
+            method=method,
+            synthetic=any(fix.synthetic for fix in self.path.fixes),
+        )
+
+
+def _carried_trust(camera: VehicleCamera | DroneCamera, path: Path | None, terrain: Terrain | None) -> Trust:
+    sigmas = camera.sigmas
+    sway_pitch, sway_roll = sigmas.sway_pitch_deg, sigmas.sway_roll_deg
+    height_m = 0.0
+    if path is not None:
+        if isinstance(camera, DroneCamera):
+            height_m = max(fix.sigma_above_ground_m for fix in path.fixes)
+        elif path.leant:
+            sway_roll = sigmas.lean_deg
+        elif measured_attitude(path.fixes):
+            sway_pitch, sway_roll = min(sway_pitch, MEASURED_SWAY_DEG), min(sway_roll, MEASURED_SWAY_DEG)
+    return _trust(sigmas, sway_pitch_deg=sway_pitch, sway_roll_deg=sway_roll, height_m=height_m, terrain=terrain)
+
+
+def _trust(
+    sigmas: CameraSigmas,
+    *,
+    terrain: Terrain | None,
+    heading_deg: float = 0.0,
+    sway_pitch_deg: float = 0.0,
+    sway_roll_deg: float = 0.0,
+    height_m: float = 0.0,
+) -> Trust:
+    fine = terrain is not None and terrain.is_fine
+    return Trust(
+        heading_rad=float(np.radians(heading_deg)),
+        sway_pitch_rad=float(np.radians(sway_pitch_deg)),
+        sway_roll_rad=float(np.radians(sway_roll_deg)),
+        pitch_rad=float(np.radians(sigmas.pitch_deg)),
+        roll_rad=float(np.radians(sigmas.roll_deg)),
+        ground_m=sigmas.ground_m,
+        mapped_m=min(sigmas.ground_m, FINE_SIGMA_M) if fine else sigmas.ground_m,
+        height_m=height_m,
     )
 
 
-def _combine(sights: Sequence[_Sight], camera: Camera) -> Place:
-    """Weighted mean of the best sights in the plane of the best one."""
+def _lever(arm: Array) -> Array:
+    """How a point at `arm` (east, north) from the antenna moves per radian of heading, clockwise."""
+    return np.array([arm[1], -arm[0]])
 
-    def spread(sight: _Sight) -> float:
-        return float(np.trace(sight.cov_pixel + sight.cov_common))
 
-    best = sorted(sights, key=spread)[:BEST_OBSERVATIONS]
-    plane = best[0].anchor
-    points = np.concatenate([plane.east_north_m(s.anchor.lon_lat_deg(s.offset_m)) for s in best])
-    weights = _huber_weights(points, np.array([s.cov_pixel + s.cov_common for s in best]))
-    mean = weights @ points
-    cov_pixel = np.einsum("n,nij->ij", weights**2, np.array([s.cov_pixel for s in best]))
-    cov_common = np.einsum("n,nij->ij", weights, np.array([s.cov_common for s in best]))
-    scatter = np.einsum("n,ni,nj->ij", weights, points - mean, points - mean)
-    # What the frames disagree by is error too, whatever the model of it says.
-    cov_own = cov_pixel + cov_common + scatter * float(weights @ weights)
-    offset = np.einsum("n,ni->i", weights, np.array([s.offset_m for s in best]))
-    lever = (float(offset[1]), float(-offset[0]))
-    sigma_heading_rad = float(weights @ np.array([s.heading_sigma_rad for s in best]))
-    sigma_position_m = float(weights @ np.array([s.position_sigma_m for s in best]))
-    pass_shift = np.eye(2) * sigma_position_m**2
-    cov_pass = pass_shift + np.outer(lever, lever) * sigma_heading_rad**2
-    ((lon_deg, lat_deg),) = plane.lon_lat_deg(mean).tolist()
+def _place(
+    plane: LocalPlane,
+    point: Array,
+    *,
+    cov_own: Array,
+    shift: Array,
+    lever: Array,
+    sigma_heading_rad: float,
+    range_m: float,
+    method: str,
+    synthetic: bool,
+) -> Place:
+    ((lon_deg, lat_deg),) = plane.lon_lat_deg(point).tolist()
     return Place(
         lon_deg=lon_deg,
         lat_deg=lat_deg,
         cov_own_m2=_matrix2(cov_own),
-        cov_pass_m2=_matrix2(cov_pass),
-        pass_shift_m2=_matrix2(pass_shift),
-        heading_lever_m=lever,
+        cov_pass_m2=_matrix2(shift + np.outer(lever, lever) * sigma_heading_rad**2),
+        pass_shift_m2=_matrix2(shift),
+        heading_lever_m=(float(lever[0]), float(lever[1])),
         sigma_heading_rad=sigma_heading_rad,
-        range_m=float(weights @ np.array([s.range_m for s in best])),
-        method=_METHOD[type(camera)],
-        synthetic=any(s.synthetic for s in best),
+        range_m=range_m,
+        method=method,
+        synthetic=synthetic,
     )
-
-
-_METHOD: dict[type, str] = {
-    FixedPose: "fixed_ground",
-    FixedHomography: "fixed_homography",
-    VehicleCamera: "vehicle_ground",
-}
-
-
-def _huber_weights(points: Array, covs: Array) -> Array:
-    """Weights (N,) that sum to 1: by precision, and less for a point far from the rest (Huber 1964)."""
-    precision = 1.0 / np.trace(covs, axis1=1, axis2=2)
-    mean = np.median(points, axis=0)
-    weights = precision / precision.sum()
-    inverse = np.linalg.inv(covs)
-    for _ in range(5):
-        off = points - mean
-        distance = np.sqrt(np.einsum("ni,nij,nj->n", off, inverse, off))
-        weights = precision * np.minimum(1.0, HUBER_SIGMA / np.maximum(distance, 1e-9))
-        weights = weights / weights.sum()
-        mean = weights @ points
-    return weights
 
 
 def _matrix2(cov: Array) -> Matrix2:

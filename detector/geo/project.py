@@ -67,7 +67,7 @@ def _view(camera: PoseCamera, fix: Fix | None) -> Views | None:
         return None
     if isinstance(camera, DroneCamera) and fix.above_ground_m is None:
         return None
-    return moving_views(camera, [fix], LocalPlane(fix.lon_deg, fix.lat_deg))
+    return moving_views(camera, [fix], LocalPlane(fix.lon_deg, fix.lat_deg))[0]
 
 
 def _on_marked_ground(

@@ -45,6 +45,14 @@ class Views:
     def __len__(self) -> int:
         return len(self.centre_m)
 
+    def at(self, rows: NDArray[np.int64]) -> Views:
+        """Some of the moments."""
+        return Views(self.plane, self.centre_m[rows], self.attitude_deg[rows], self.body[rows], self.mount)
+
+    def repeated(self, count: int) -> Views:
+        """A single view, for as many moments."""
+        return self.at(np.zeros(count, np.int64))
+
     def to_street(self, rays: Array) -> Array:
         """(N, 3) rays in camera axes -> (N, 3) in east, north, up."""
         return np.squeeze(self.body @ (rays @ self.mount.T)[:, :, None], axis=2)
@@ -61,20 +69,29 @@ def fixed_view(camera: FixedPose) -> Views:
     return Views(LocalPlane(camera.lon_deg, camera.lat_deg), centre, attitude, rotation(*attitude.T), np.eye(3))
 
 
-def moving_views(camera: VehicleCamera | DroneCamera, fixes: Sequence[Fix], plane: LocalPlane) -> Views:
-    """A carried camera at its fixes. A heading that is `None` counts as 0: the caller knows which those are."""
-    attitude = np.array([[fix.heading_deg or 0.0, fix.pitch_deg, fix.roll_deg] for fix in fixes], np.float64)
-    body = rotation(*attitude.reshape(-1, 3).T)
-    place = plane.east_north_m([(fix.lon_deg, fix.lat_deg) for fix in fixes])
+def moving_views(
+    camera: VehicleCamera | DroneCamera, fixes: Sequence[Fix | None], plane: LocalPlane
+) -> tuple[Views, Array]:
+    """A carried camera at its fixes, and (N, 2) where the antenna was.
+
+    Without a fix it is level at the plane's origin: good enough for a horizon. A heading that is `None` counts as 0, a
+    drone's missing height is NaN. The caller knows which those are.
+    """
+    rows = [(f.lon_deg, f.lat_deg, f.heading_deg or 0.0, f.pitch_deg, f.roll_deg) if f else None for f in fixes]
+    pose = np.array([row or (plane.lon_deg, plane.lat_deg, 0.0, 0.0, 0.0) for row in rows], np.float64)
+    antenna, attitude = plane.east_north_m(pose[:, :2]), pose[:, 2:]
+    body = rotation(*attitude.T)
     if isinstance(camera, DroneCamera):
-        height = np.array([fix.above_ground_m or np.nan for fix in fixes])
-        return Views(plane, np.column_stack((place, height)), attitude, body, np.eye(3))
-    mount = rotation(camera.yaw_deg, camera.pitch_deg, camera.roll_deg)[0]
-    # Heading turns the lever; pitch and roll of a street matter only over the lever's height.
-    turn = rotation(attitude[:, 0], 0.0 * attitude[:, 0], attitude[:, 2])
-    place = place + turn[:, :2, :] @ np.array([0.0, 0.0, camera.lever_up_m])
-    level = rotation(attitude[:, 0], 0.0 * attitude[:, 0], 0.0 * attitude[:, 0])
-    place = place + level[:, :2, :] @ np.array([camera.lever_right_m, camera.lever_forward_m, 0.0])
+        height = np.array([fix.above_ground_m or np.nan if fix else np.nan for fix in fixes])
+        return Views(plane, np.column_stack((antenna, height)), attitude, body, np.eye(3)), antenna
+    # The lever lies level but for its height: a street's pitch and a car's roll move it by less than a centimetre.
+    heading, roll = np.radians(attitude[:, 0]), np.radians(attitude[:, 2])
+    right = camera.lever_right_m + camera.lever_up_m * np.sin(roll)
+    ahead = np.full(len(pose), camera.lever_forward_m)
+    lever = np.column_stack(
+        (right * np.cos(heading) + ahead * np.sin(heading), ahead * np.cos(heading) - right * np.sin(heading))
+    )
     # A two-wheeler leans about the line its wheels touch the ground on; a car's body turns near its springs.
-    sink = np.cos(np.radians(attitude[:, 2])) if camera.profile == "e_bike" else np.ones(len(place))
-    return Views(plane, np.column_stack((place, camera.height_m * sink)), attitude, body, mount)
+    sink = np.cos(roll) if camera.profile == "e_bike" else np.ones(len(pose))
+    mount = rotation(camera.yaw_deg, camera.pitch_deg, camera.roll_deg)[0]
+    return Views(plane, np.column_stack((antenna + lever, camera.height_m * sink)), attitude, body, mount), antenna
