@@ -35,6 +35,7 @@ demo: $(VENV)/.demo ## server + patrol over a real street clip; ARGS=--once leav
 
 test: $(VENV)/.dev ## everything that needs no torch
 	$(BIN)/python tools/need_chromium.py
+	$(BIN)/python tools/need_gpsd.py
 	$(BIN)/python -m pytest -m 'not train' $(ARGS)
 
 test-train: $(VENV)/.train ## the training tests alone

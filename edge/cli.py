@@ -50,7 +50,9 @@ def patrol(
     camera: Annotated[
         str | None, typer.Option(help="Camera of the site; default: its vehicle's, or its only one. 摄像头")
     ] = None,
-    gnss: Annotated[Path | None, typer.Option(help="NMEA log of the vehicle. 定位日志")] = None,
+    gnss: Annotated[
+        Path | None, typer.Option(help="NMEA log of the vehicle, or gpsd's JSON (gpspipe -w). 定位日志")
+    ] = None,
     gnss_offset_s: Annotated[
         float, typer.Option(help="Seconds added to the log's times (video clock ahead: positive).")
     ] = 0.0,

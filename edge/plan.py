@@ -18,7 +18,7 @@ from detector.site.load import load_site
 from detector.site.model import Site
 from edge.assemble import software_version
 from edge.config import Inputs, PatrolConfig, patrol_id
-from edge.gnss import FixTrack, check_overlap, read_nmea
+from edge.gnss import FixTrack, check_overlap, read_log
 from edge.sources import PictureSource, Source, Window, looked_at, open_source
 from edge.survey.poses import photo_track
 
@@ -151,7 +151,7 @@ def _gnss(config: PatrolConfig, camera: Camera, sources: tuple[Source, ...]) -> 
         unplaced = isinstance(camera, VehicleCamera)
         note = "no --gnss log for a camera on a vehicle: every place is unknown (没有定位日志，位置均未知)"
         return None, [note] if unplaced else []
-    track = read_nmea(config.gnss).shifted(config.gnss_offset_s)
+    track = read_log(config.gnss).shifted(config.gnss_offset_s)
     if not track.fixes:
         return track, ["the GNSS log holds no fix: every place is unknown (定位日志没有有效定位，位置均未知)"]
     misses: list[InputError] = []
@@ -163,7 +163,7 @@ def _gnss(config: PatrolConfig, camera: Camera, sources: tuple[Source, ...]) -> 
             misses.append(error)
     if len(misses) == len(sources):
         raise misses[0]
-    return track, [str(error) for error in misses]
+    return track, [*track.odd, *(str(error) for error in misses)]
 
 
 def _odd_places(track: FixTrack | None, site: Site, *, sure: bool) -> list[str]:

@@ -1,0 +1,245 @@
+"""gpsd's JSON, recorded or live: what the receiver says after the daemon has understood it.
+
+A recording is what ``gpspipe -w > drive.json`` writes: one JSON object a line. TPV gives position, speed and course;
+GST the error; SKY the DOP (https://gpsd.io/gpsd_json.html). The live reader speaks the same protocol to a running gpsd.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import socket
+import time
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from detector.errors import InputError, SourceError, TransientError
+from detector.frame import Fix
+from edge.gnss.motion import check_motion
+from edge.gnss.quality import course, on_earth, plausible, sigma_m
+from edge.gnss.track import FixTrack, LogCounts
+from edge.sources.source import file_sha256
+
+LINE_MAX_BYTES: Final = 65_536
+"""gpsd's own limit is 10,240 (GPS_JSON_RESPONSE_MAX)."""
+PORT: Final = 2947
+
+_QUALITIES = {2: "dgnss", 3: "rtk_fixed", 4: "rtk_float", 5: "estimated", 6: "estimated"}
+_SIMULATED = 8
+_WATCH = b'?WATCH={"enable":true,"json":true};\n'
+
+
+@dataclass(frozen=True, slots=True)
+class GpsdAddress:
+    """Where a gpsd listens."""
+
+    host: str
+    port: int = PORT
+
+    @staticmethod
+    def parse(text: str) -> GpsdAddress:
+        """Read ``gpsd://host[:port]``.
+
+        Raises:
+            InputError: anything else.
+        """
+        scheme, _, rest = text.partition("://")
+        host, _, port = rest.partition(":")
+        number = int(port) if port.isascii() and port.isdigit() else PORT if not port else 0
+        if scheme != "gpsd" or not host or "/" in rest or not 0 < number < 65_536:
+            raise InputError(f"{text!r} is no gpsd address: write gpsd://127.0.0.1:{PORT}")
+        return GpsdAddress(host, number)
+
+    def __str__(self) -> str:
+        return f"gpsd://{self.host}:{self.port}"
+
+
+def looks_like_gpsd(path: Path) -> bool:
+    """Whether a file's first line with anything in it is a JSON object of gpsd."""
+    with path.open("rb") as log:
+        for line in iter(lambda: log.readline(LINE_MAX_BYTES), b""):
+            if line.strip():
+                return line.lstrip().startswith(b'{"class"')
+    return False
+
+
+def read_gpsd(path: Path, *, max_gap_s: float = 5.0) -> FixTrack:
+    """Read a recording of gpsd's JSON.
+
+    Raises:
+        SourceError: nothing there, or no report of gpsd in it.
+    """
+    if not path.is_file():
+        raise SourceError(f"no such GNSS log: {path}")
+    reader = GpsdReader()
+    with path.open("rb") as log:
+        fixes = list(reader.fixes(iter(lambda: log.readline(LINE_MAX_BYTES), b"")))
+    if not reader.reports:
+        raise SourceError(f"{path} holds no report of gpsd (class TPV): record it with gpspipe -w")
+    checked = check_motion(fixes)
+    kept = tuple(replace(f, synthetic=True) for f in checked.fixes) if reader.synthetic else checked.fixes
+    counts = LogCounts(
+        fixes=len(kept),
+        bad_checksum=reader.tally["damaged"],
+        no_fix=reader.tally["no_fix"],
+        out_of_order=reader.tally["out_of_order"],
+        jumps=checked.jumps,
+        implausible=reader.tally["implausible"],
+        steps=checked.steps,
+    )
+    return FixTrack(kept, checked.breaks, max_gap_s, counts, file_sha256(path), checked.odd)
+
+
+def live_fixes(address: GpsdAddress, *, timeout_s: float = 10.0) -> Generator[Fix, None, None]:
+    """Fixes of a running gpsd as they come, each checked by itself; closing the generator hangs up.
+
+    Args:
+        timeout_s: longest silence; gpsd reports every second, with a fix or without.
+
+    Raises:
+        TransientError: nobody listens there, it fell silent, hung up, or speaks something else.
+    """
+    try:
+        with socket.create_connection((address.host, address.port), timeout=timeout_s) as wire:
+            wire.sendall(_WATCH)
+            yield from GpsdReader().fixes(_lines(wire, address, timeout_s))
+    except OSError as error:
+        raise TransientError(f"{address}: {error.strerror or error}; is gpsd running there?") from error
+
+
+def _lines(wire: socket.socket, address: GpsdAddress, timeout_s: float) -> Iterator[bytes]:
+    """Lines as they come; a peer that sends bytes but never a line is given up as one that sends nothing."""
+    rest = b""
+    last_s = time.monotonic()
+    while True:
+        if len(rest) > LINE_MAX_BYTES or time.monotonic() - last_s > timeout_s:
+            raise TransientError(f"{address} sends no lines of JSON: is another program listening there?")
+        try:
+            got = wire.recv(4096)
+        except TimeoutError:
+            raise TransientError(f"{address} was silent for {timeout_s:g} s: is a receiver connected to it?") from None
+        if not got:
+            raise TransientError(f"{address} hung up")
+        *whole, rest = (rest + got).split(b"\n")
+        if whole:
+            last_s = time.monotonic()
+        yield from whole
+
+
+class GpsdReader:
+    """Turns gpsd's reports into fixes, one per moment.
+
+    gpsd may report a moment more than once while it gathers the receiver's sentences; the fix is handed out when the
+    next moment begins, from the last report that had a position.
+
+    Attributes:
+        reports: TPV objects seen.
+        synthetic: whether a simulator speaks.
+        tally: what was left out, by reason.
+    """
+
+    def __init__(self) -> None:
+        self.reports = 0
+        self.synthetic = False
+        self.tally: Counter[str] = Counter()
+        self._hdop: float | None = None
+        self._satellites: float | None = None
+        self._gst: dict[str, Any] = {}
+
+    def fixes(self, lines: Iterable[bytes]) -> Iterator[Fix]:
+        """Every fix after the one before."""
+        last: datetime | None = None
+        waiting: Fix | None = None
+        for report in self._reports(lines):
+            fix = self._fix(report)
+            if fix is None:
+                continue
+            if waiting is not None and fix.at > waiting.at:
+                yield waiting
+                last, waiting = waiting.at, None
+            before = waiting.at if waiting is not None else None
+            if (last is not None and fix.at <= last) or (before is not None and fix.at < before):
+                self.tally["out_of_order"] += 1
+                continue
+            waiting = fix
+        if waiting is not None:
+            yield waiting
+
+    def _reports(self, lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+        for line in lines:
+            if not line.strip():
+                continue
+            try:
+                report = json.loads(line)
+            except (ValueError, RecursionError):
+                report = None
+            if not isinstance(report, dict):
+                self.tally["damaged"] += 1
+                continue
+            match report.get("class"):
+                case "TPV":
+                    self.reports += 1
+                    yield report
+                case "SKY":
+                    # gpsd splits it: an object with satellites alone says nothing of the DOP.
+                    self._hdop = _number(report, "hdop") or self._hdop
+                    self._satellites = _number(report, "uSat")
+                case "GST":
+                    self._gst = report
+
+    def _fix(self, tpv: dict[str, Any]) -> Fix | None:
+        mode, status = _number(tpv, "mode") or 0.0, int(_number(tpv, "status") or 0)
+        lon_deg, lat_deg = _number(tpv, "lon"), _number(tpv, "lat")
+        at = _time(tpv)
+        if mode < 2 or at is None or lon_deg is None or lat_deg is None or not on_earth(lon_deg, lat_deg):
+            self.tally["no_fix"] += 1
+            return None
+        quality = _QUALITIES.get(status, "autonomous")
+        if not plausible(self._hdop, self._satellites, quality):
+            self.tally["implausible"] += 1
+            return None
+        self.synthetic |= status == _SIMULATED
+        speed_m_s = _number(tpv, "speed")
+        heading_deg, sigma_heading_deg = course(_number(tpv, "track"), speed_m_s)
+        # GST comes a line before or after its TPV; its figures hold for seconds.
+        gst = self._gst if _near(_time(self._gst), at) else {}
+        height_m = _number(tpv, "altMSL")
+        return Fix(
+            lon_deg=lon_deg,
+            lat_deg=lat_deg,
+            sigma_m=sigma_m(_number(gst, "lat"), _number(gst, "lon"), self._hdop, quality),
+            at=at,
+            heading_deg=heading_deg,
+            sigma_heading_deg=sigma_heading_deg,
+            height_m=height_m if mode >= 3 else None,
+            speed_m_s=speed_m_s,
+            quality=quality,
+        )
+
+
+def _near(stamp: datetime | None, at: datetime) -> bool:
+    return stamp is not None and abs((stamp - at).total_seconds()) <= 2.0
+
+
+def _time(report: dict[str, Any]) -> datetime | None:
+    try:
+        value = datetime.fromisoformat(str(report.get("time", "")))
+    except ValueError:
+        return None
+    return value.astimezone(UTC) if value.tzinfo is not None else None
+
+
+def _number(report: dict[str, Any], name: str) -> float | None:
+    """A finite number of a report, or `None`; JSON knows no NaN, but Python's reader does."""
+    value = report.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
