@@ -8,6 +8,7 @@ import sys
 BENCHMARKS = (
     "parity",
     "verdict_10k",
+    "crs_shift",
     "clean_clips",
     "patrol_cost",
     "model_cost",

@@ -60,6 +60,7 @@ class Place:
             ``wall``.
         offset: the registration of the pass that this place was moved by; `None` as the fix gave it.
         synthetic: made up for a demonstration; every page and report says so.
+        above_ground_m: height of the middle of a thing on a wall; `None` for what stands on the ground.
     """
 
     lon_deg: float
@@ -73,6 +74,7 @@ class Place:
     method: str
     synthetic: bool = False
     offset: PassOffset | None = None
+    above_ground_m: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ class ZoneKind(StrEnum):
     SIGN_REGISTRY = "sign_registry"
     PRIVACY_EXCLUSION = "privacy_exclusion"
     GRID = "grid"
+    BUILDING = "building"
+    """A footprint: says nothing of the ground, but a sign that hangs on its wall has its place there."""
 
 
 GRANTING = frozenset(

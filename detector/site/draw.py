@@ -51,6 +51,7 @@ STYLES: dict[ZoneKind, Style] = {
     ZoneKind.SHOP_FRONTAGE: Style("#9b7fc4", "#6a4f96", Text("店面", "shop front"), 0.5),
     ZoneKind.SIGN_REGISTRY: Style("#3caea3", "#23766e", Text("已备案招牌", "filed sign")),
     ZoneKind.PRIVACY_EXCLUSION: Style("#3b3b3b", "#1d1d1d", Text("隐私区（不记录）", "privacy, not recorded"), 0.35),
+    ZoneKind.BUILDING: Style("#d6d3ce", "#77736c", Text("建筑物", "building"), 0.8),
     ZoneKind.GRID: Style("none", "#7a8699", Text("网格", "grid"), 0.0, dashed=True),
 }
 

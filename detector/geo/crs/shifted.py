@@ -47,7 +47,8 @@ _REACH = 8.0
 """Distances beyond this many scales count as this many."""
 _NEAR_DEG = 0.03
 """Zones this near to a layer may bear on it: twice the largest shift."""
-_SILENT = frozenset({ZoneKind.GRID, ZoneKind.PRIVACY_EXCLUSION})
+_SILENT = frozenset({ZoneKind.GRID, ZoneKind.PRIVACY_EXCLUSION, ZoneKind.BUILDING})
+"""Zones that follow no street, or fill what is left between them."""
 
 
 @dataclass(frozen=True, slots=True)
