@@ -1,9 +1,9 @@
 """`--out DIR`: reports and evidence in a folder, without a server.
 
 The durable outbox lies in `DIR/.kerbwatch`; what it holds is published as `reports/<report_id>.json` and
-`evidence/<sha256>.<ext>`, the layout `kerbwatch verify` reads. Publishing is idempotent: a patrol killed and run again
-ends with exactly the same set of files. The device key stays in the state folder and never lies in `DIR`, which is
-made to be handed on.
+`evidence/<sha256>.<ext>`, the layout `kerbwatch verify` reads, and `coverage.geojson` shows the ground looked at.
+Publishing is idempotent: a patrol killed and run again ends with exactly the same set of files. The device key stays
+in the state folder and never lies in `DIR`, which is made to be handed on.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Final
 
 from detector.errors import InputError
 from detector.evidence.seal import DeviceKey
+from edge.coverage.publish import COVERAGE_FILE
 from edge.durable import TMP_PREFIX, explain, fsync_dir, make_dir, write_atomic
 from edge.outbox import Outbox
 from edge.parcels import KeptReport, Quota
@@ -45,7 +46,8 @@ class ReportFolder:
         try:
             for part in (REPORTS_DIR, EVIDENCE_DIR):
                 make_dir(out_dir / part)
-                for path in (out_dir / part).glob(f"{TMP_PREFIX}*"):
+            for folder in (out_dir, out_dir / REPORTS_DIR, out_dir / EVIDENCE_DIR):
+                for path in folder.glob(f"{TMP_PREFIX}*"):
                     path.unlink()
         except BaseException:
             outbox.close()
@@ -65,6 +67,7 @@ class ReportFolder:
         for report in self.outbox.reports():
             self._publish(report)
             total += 1
+        self._publish_coverage()
         return total
 
     def close(self) -> None:
@@ -76,6 +79,16 @@ class ReportFolder:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _publish_coverage(self) -> None:
+        source, target = self.path / HIDDEN_DIR / COVERAGE_FILE, self.path / COVERAGE_FILE
+        if source.exists():
+            temporary = target.with_name(TMP_PREFIX + target.name)
+            _link_or_copy(source, temporary)
+            temporary.replace(target)
+            # Renaming a second name of one file over the first leaves both.
+            temporary.unlink(missing_ok=True)
+            fsync_dir(self.path)
 
     def _publish(self, report: KeptReport) -> None:
         target = self.path / REPORTS_DIR / f"{report.report_id}.json"

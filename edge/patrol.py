@@ -19,6 +19,8 @@ from detector.frame import Frame
 from detector.geo.camera import image_px, same_shape
 from detector.tracking import Tracker, TrackerLimits
 from edge.config import PatrolConfig
+from edge.coverage.looks import LookLog
+from edge.coverage.recorder import Recorder
 from edge.interrupt import CtrlC, ctrl_c
 from edge.memory import SiteMemory
 from edge.outbox import Outbox
@@ -43,12 +45,17 @@ def run_patrol(config: PatrolConfig, outbox: Outbox, bar: ProgressBar | None = N
     plan = make_plan(config, outbox.device_id)
     tally = Tally(plan)
     try:
-        with ctrl_c() as pressed, SiteMemory.open(outbox.folder, plan.patrol_id) as memory:
+        with (
+            ctrl_c() as pressed,
+            SiteMemory.open(outbox.folder, plan.patrol_id) as memory,
+            Recorder(plan, outbox.folder, tally) as recorder,
+        ):
             tally.warnings += memory.warnings
             memory.forget(min(source.starts_at for source in plan.sources))
             for number, source in enumerate(plan.sources):
                 verdicts = Verdicts(plan, source, number, outbox, memory, tally)
-                _SourcePatrol(plan, source, verdicts, tally, bar or ProgressBar(), pressed).run()
+                _SourcePatrol(plan, source, verdicts, recorder.looks(), tally, bar or ProgressBar(), pressed).run()
+            recorder.complete = True
     except KeyboardInterrupt:
         # Things still in view are left for the next run: half-seen they would be judged otherwise than then.
         tally.interrupted = True
@@ -59,11 +66,19 @@ class _SourcePatrol:
     """Looks at the pictures of one source, in order."""
 
     def __init__(
-        self, plan: Plan, source: Source, verdicts: Verdicts, tally: Tally, bar: ProgressBar, pressed: CtrlC
+        self,
+        plan: Plan,
+        source: Source,
+        verdicts: Verdicts,
+        looks: LookLog | None,
+        tally: Tally,
+        bar: ProgressBar,
+        pressed: CtrlC,
     ) -> None:
         self._plan = plan
         self._source = source
         self._verdicts = verdicts
+        self._looks = looks
         self._tally = tally
         self._bar = bar
         self._pressed = pressed
@@ -94,7 +109,7 @@ class _SourcePatrol:
         except SourceDamagedError as damage:
             self._tally.partial = True
             self._tally.warnings.append(str(damage))
-        self._verdicts.end_pass(self._tracker.flush())
+        self._end_pass()
 
     def _check_shape(self, frame: Frame) -> None:
         """A camera of another shape gives no place at all: refused at the first picture, told when it comes later."""
@@ -116,10 +131,12 @@ class _SourcePatrol:
     def _look(self, frame: Frame) -> None:
         self._check_shape(frame)
         if self._scenes.begins_pass(frame):
-            self._verdicts.end_pass(self._tracker.flush())
+            self._end_pass()
         scene = self._scenes.number(frame)
         fix = self._plan.gnss.at(frame.captured_at) if self._plan.gnss else None
         frame = replace(frame, scene=scene, fix=fix)
+        if self._looks is not None:
+            self._looks.saw(frame)
         found = self._plan.detector.detect(frame.image)
         update = self._tracker.update(frame, found)
         self._verdicts.take(update)
@@ -127,6 +144,11 @@ class _SourcePatrol:
             self._verdicts.judge()
         self._scene = scene
         self._verdicts.offer(frame, found, update.assignments)
+
+    def _end_pass(self) -> None:
+        self._verdicts.end_pass(self._tracker.flush())
+        if self._looks is not None:
+            self._looks.end()
 
 
 def tracker_limits(source: Source, window: Window) -> TrackerLimits:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from detector.hit import Hit, Matrix2, Reason
 from detector.vocabulary import vocabulary
+from edge.coverage.totals import Looked
 from edge.gnss import LogCounts
+from edge.registered import Registered
 
 EXIT_REFUSED = 1
 """The server holds another report under an id, or finds one invalid: kept here, and named."""
@@ -28,6 +30,8 @@ class PlaceLine:
     sigma_own_m: float
     sigma_pass_m: float
     synthetic: bool
+    moved_m: float | None = None
+    """How far it was moved onto the map; `None`: as the fix gave it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,8 @@ class PatrolResult:
         look_alikes: how many things were found to be legal, by look-alike.
         places_unknown: reports without a place.
         seen_before: things that the site memory knew from earlier passes.
+        registered: how many places of a moving camera were moved onto the map, and by how much.
+        looked: how much ground was looked at; `None` where the site wants no coverage log.
         gnss: what the log held, when one was given.
         partial: a source was damaged or cut off.
         interrupted: stopped by Ctrl-C; run again to go on.
@@ -96,6 +102,8 @@ class PatrolResult:
     reports: tuple[ReportLine, ...]
     look_alikes: Mapping[str, int]
     seen_before: int = 0
+    looked: Looked | None = None
+    registered: Registered = field(default_factory=Registered)
     gnss: LogCounts | None = None
     partial: bool = False
     interrupted: bool = False
@@ -107,6 +115,13 @@ class PatrolResult:
     def places_unknown(self) -> int:
         """Reports without a place."""
         return sum(r.place is None for r in self.reports)
+
+    @property
+    def reports_per_km(self) -> float | None:
+        """Reports on each kilometre that was looked at and well seen; `None` without such a way."""
+        if self.looked is None or self.looked.good_km <= 0.0:
+            return None
+        return len(self.reports) / self.looked.good_km
 
     @property
     def exit_code(self) -> int:
@@ -121,7 +136,8 @@ class PatrolResult:
 
     def to_json(self) -> dict[str, Any]:
         """As ``--json`` prints it."""
-        return asdict(self) | {"places_unknown": self.places_unknown, "exit_code": self.exit_code}
+        reckoned = {"places_unknown": self.places_unknown, "reports_per_km": self.reports_per_km}
+        return asdict(self) | reckoned | {"exit_code": self.exit_code}
 
 
 def report_line(report_id: str, hit_key: str, hit: Hit, *, synthetic: bool) -> ReportLine:
@@ -143,6 +159,7 @@ def report_line(report_id: str, hit_key: str, hit: Hit, *, synthetic: bool) -> R
             sigma_m(place.cov_own_m2),
             sigma_m(place.cov_pass_m2),
             place.synthetic or synthetic,
+            None if place.offset is None else math.hypot(place.offset.east_m, place.offset.north_m),
         ),
         reasons=tuple(_reason(r) for r in hit.reasons),
         zone_ids=hit.zone_ids,

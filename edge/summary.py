@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from detector.vocabulary import vocabulary
+from edge.registered import Registered
 from edge.result import PatrolResult, ReportLine
 
 _OUTCOMES = {"violation": "违规 · violation", "unsure": "待人工判断 · unsure"}
@@ -20,6 +21,9 @@ def print_result(console: Console, result: PatrolResult) -> None:
     else:
         console.print("[bold]0 起问题 · 0 cases[/]")
     console.print(look_alikes_text(result), markup=False)
+    if result.registered.of:
+        console.print(registered_text(result.registered), highlight=False)
+    console.print(_looked_text(result), highlight=False)
     console.print(_pace_text(result), highlight=False)
     if result.waiting:
         console.print(
@@ -64,9 +68,37 @@ def _place_text(report: ReportLine) -> str:
     if place is None:
         return "位置未知 · place unknown"
     made_up = "  虚拟位置 · synthetic position" if place.synthetic else ""
+    moved = "" if place.moved_m is None else f", 已对图平移 · moved onto the map {place.moved_m:.1f} m"
     return (
         f"{place.lon_deg:.6f}, {place.lat_deg:.6f}  σ 自身 · own {place.sigma_own_m:.2f} m, "
-        f"整趟 · pass {place.sigma_pass_m:.2f} m{made_up}"
+        f"整趟 · pass {place.sigma_pass_m:.2f} m{moved}{made_up}"
+    )
+
+
+def registered_text(registered: Registered) -> str:
+    """How many places were moved onto the map, and by how much."""
+    told = f"位置对图 · places registered to the map: {registered.places}/{registered.of}"
+    if registered.median_shift_m is None:
+        return told
+    return f"{told}, 中位平移 · median shift {registered.median_shift_m:.1f} m"
+
+
+def _looked_text(result: PatrolResult) -> str:
+    """How much was looked at, so that no cases means looked and found none."""
+    looked = result.looked
+    if looked is None:
+        return "覆盖记录已关闭 · coverage log switched off by the site"
+    if looked.standing_h > 0.0:
+        minutes = f"{60.0 * looked.standing_h:.1f} min"
+        return f"固定摄像头清晰观察 {minutes} · standing camera, well seen for {minutes}"
+    if looked.looks == 0:
+        return "没有可确定位置的地面被观察到 · no ground was looked at whose place is known"
+    rate = result.reports_per_km
+    zh = "" if rate is None else f"，每公里 {rate:.1f} 份报告"
+    en = "" if rate is None else f", {rate:.1f} reports per km"
+    return (
+        f"巡查 {looked.way_km:.2f} km，其中清晰 {looked.good_km:.2f} km{zh} · "
+        f"looked at {looked.way_km:.2f} km, well seen {looked.good_km:.2f} km{en}"
     )
 
 

@@ -6,7 +6,9 @@ import time
 from collections import Counter
 
 from detector.frame import Frame
+from edge.coverage.totals import Looked
 from edge.plan import Plan
+from edge.registered import Shifts
 from edge.result import PatrolResult, ReportLine
 
 
@@ -20,6 +22,8 @@ class Tally:
         self.watched_s = 0.0
         self.tracks = 0
         self.seen_before = 0
+        self.looked: Looked | None = None
+        self.shifts = Shifts()
         self.reports: list[ReportLine] = []
         self.look_alikes: Counter[str] = Counter()
         self.warnings = list(plan.warnings)
@@ -46,6 +50,8 @@ class Tally:
             wall_s=time.monotonic() - self._began_s,
             tracks=self.tracks,
             seen_before=self.seen_before,
+            looked=self.looked,
+            registered=self.shifts.result(),
             reports=tuple(self.reports),
             look_alikes=dict(self.look_alikes),
             gnss=self._plan.gnss.counts if self._plan.gnss else None,

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.frame import Fix
-from detector.geo.camera import Camera, CameraSigmas, DroneCamera, FixedHomography, FixedPose
+from detector.geo.camera import (
+    Camera,
+    CameraSigmas,
+    DroneCamera,
+    FixedHomography,
+    FixedPose,
+    VehicleCamera,
+    rotation,
+)
 from detector.geo.plane import LocalPlane
-from detector.geo.view import PoseCamera, Views, fixed_view, moving_views
 
 Array = NDArray[np.float64]
 Ring = tuple[tuple[float, float], ...]
@@ -25,7 +33,7 @@ SIGMA_MAX_M: Final = 5.0
 """Farther off, where the camera's pitch error alone moves it by more, the map cannot say what it stands on."""
 RANGE_MAX_M: Final = 80.0
 """As for places: nothing beyond is ever placed."""
-_COLUMNS, _ROWS = 5, 160
+_COLUMNS, _ROWS = 5, 400
 
 
 def footprint(camera: Camera, fix: Fix | None, frame_px: tuple[int, int]) -> Ring | None:
@@ -41,34 +49,48 @@ def footprint(camera: Camera, fix: Fix | None, frame_px: tuple[int, int]) -> Rin
     """
     if isinstance(camera, FixedHomography):
         return _outline(LocalPlane(camera.lon_deg, camera.lat_deg), _by_homography(camera, frame_px), frame_px)
-    views = _view(camera, fix)
+    pose = _pose(camera, fix)
     lens = camera.lens.for_size(*frame_px)
-    if views is None or lens is None:
+    if pose is None or lens is None:
         return None
     reach_m = lens.fx_px * THING_M / THING_PX
     pitch_rad = _pitch_sigma_rad(camera.sigmas)
 
     def ground(uv: Array) -> Array:
-        rays = views.repeated(len(uv)).to_street(lens.rays(uv))
-        east, north, height_m = views.centre_m[0]
+        rays = lens.rays(uv) @ pose.attitude.T
         down = np.where(rays[:, 2] < -1e-6, -rays[:, 2], np.nan)
-        offset = rays[:, :2] * (height_m / down)[:, None]
-        slant_m = np.sqrt((offset**2).sum(axis=1) + height_m**2)
+        offset = rays[:, :2] * (pose.height_m / down)[:, None]
+        slant_m = np.sqrt((offset**2).sum(axis=1) + pose.height_m**2)
         # A pitch error turns the ray; where it meets the ground moves by slant^2 / height for each radian.
-        far = (slant_m > min(reach_m, RANGE_MAX_M)) | (slant_m**2 / height_m * pitch_rad > SIGMA_MAX_M)
-        return np.where(far[:, None], np.nan, offset + np.array([east, north]))
+        far = (slant_m > min(reach_m, RANGE_MAX_M)) | (slant_m**2 / pose.height_m * pitch_rad > SIGMA_MAX_M)
+        return np.where(far[:, None], np.nan, offset)
 
-    return _outline(views.plane, ground, frame_px)
+    return _outline(pose.foot, ground, frame_px)
 
 
-def _view(camera: PoseCamera, fix: Fix | None) -> Views | None:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pose:
+    """A camera at one moment: the point below it, its height above that, its axes to east, north, up (3, 3)."""
+
+    foot: LocalPlane
+    height_m: float
+    attitude: Array
+
+
+def _pose(camera: FixedPose | VehicleCamera | DroneCamera, fix: Fix | None) -> _Pose | None:
     if isinstance(camera, FixedPose):
-        return fixed_view(camera)
+        turned = rotation(camera.heading_deg, camera.pitch_deg, camera.roll_deg)[0]
+        return _Pose(LocalPlane(camera.lon_deg, camera.lat_deg), camera.height_m, turned)
     if fix is None or fix.heading_deg is None:
         return None
-    if isinstance(camera, DroneCamera) and fix.above_ground_m is None:
-        return None
-    return moving_views(camera, [fix], LocalPlane(fix.lon_deg, fix.lat_deg))[0]
+    body = rotation(fix.heading_deg, fix.pitch_deg, fix.roll_deg)[0]
+    antenna = LocalPlane(fix.lon_deg, fix.lat_deg)
+    if isinstance(camera, DroneCamera):
+        return None if fix.above_ground_m is None else _Pose(antenna, fix.above_ground_m, body)
+    lever = rotation(fix.heading_deg, 0.0, 0.0)[0] @ np.array([camera.lever_right_m, camera.lever_forward_m, 0.0])
+    ((lon_deg, lat_deg),) = antenna.lon_lat_deg(lever[:2]).tolist()
+    mount = rotation(camera.yaw_deg, camera.pitch_deg, camera.roll_deg)[0]
+    return _Pose(LocalPlane(lon_deg, lat_deg), camera.height_m, body @ mount)
 
 
 def _pitch_sigma_rad(sigmas: CameraSigmas) -> float:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from detector.frame import Image
 
-SHARP_MIN: Final = 0.35
-"""Street pictures have 0.44 to 0.75; smeared over 2 % of their width, or out of focus, 0.41 and less."""
+SHARP_MIN: Final = 0.38
+"""Street pictures have 0.44 to 0.75; smeared by motion over 4 % of their width 0.36 and less."""
 LIGHT_MIN: Final = 0.05
 """Darker is a covered lens or a street without a lamp."""
 _WIDTH_PX = 320
