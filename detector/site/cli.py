@@ -12,10 +12,12 @@ from rich.markup import escape
 from detector.errors import InputError
 from detector.site import check_site, load_site
 from detector.site.doors_cli import export_map, import_layer
+from detector.site.explain_cli import explain_place
 
 app = typer.Typer(no_args_is_help=True)
 app.command("import")(import_layer)
 app.command("export")(export_map)
+app.command("explain", context_settings={"ignore_unknown_options": True})(explain_place)  # a longitude may be negative
 
 Folder = Annotated[Path, typer.Argument(help="The site folder: site.yaml, zones/, rules/, cameras.yaml, permits.yaml.")]
 
