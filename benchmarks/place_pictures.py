@@ -53,16 +53,11 @@ def draw_street(seed: int) -> None:
         _draw_ground(axis, trial, side)
         for track in seen.tracks:
             place, thing = places[track.track_id], seen.thing(track)
-            if (
-                isinstance(place, Unplaced)
-                or thing.setting == "look_alike"
-                or not thing.thing_id.startswith(side + "-")
-            ):
-                continue
-            _draw_place(axis, trial, place, thing.violation, thing.east_north_m)
-        axis.set(
-            xlim=(along0, along0 + WINDOW_M), ylim=(-6.0, 12.0), aspect="equal", ylabel="m from the kerb", title=title
-        )
+            here = thing.thing_id.startswith(f"{side}-") and thing.setting != "look_alike"
+            if here and not isinstance(place, Unplaced):
+                _draw_place(axis, trial, place, side, thing)
+        axis.set(xlim=(along0, along0 + WINDOW_M), ylim=(-6.0, 12.0), ylabel="m from the kerb", title=title)
+        axis.set_aspect("equal")
     axes[1].set_xlabel("m along the street; crosses: truth, red breaks the order; ellipses hold 95 %")
     figure.savefig(PICTURES / "place-street.png", dpi=80)
     plt.close(figure)

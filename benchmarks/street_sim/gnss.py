@@ -77,7 +77,7 @@ class Reception:
 def receive(truth: Ride, profile: GnssProfile, start: datetime, rng: np.random.Generator) -> Reception:
     """The fixes of a ride."""
     times = np.arange(0.0, float(truth.times_s[-1]), 1.0 / float(rng.choice(profile.rates_hz)))
-    place, course, attitude, speed = truth.at(times)
+    place, course, _, speed = truth.at(times)
     memory_s = float(rng.uniform(*profile.memory_s))
     error = np.column_stack([gauss_markov(times, profile.sigma_m, memory_s, rng) for _ in range(2)])
     error += rng.normal(0.0, profile.white_m, error.shape)
@@ -90,18 +90,15 @@ def receive(truth: Ride, profile: GnssProfile, start: datetime, rng: np.random.G
     velocity += np.column_stack(
         [gauss_markov(times, profile.velocity_m_s, profile.velocity_memory_s, rng) for _ in range(2)]
     )
-    imu = truth.profile.imu_deg
-    noise = rng.normal(0.0, imu, (len(times), 2)) if imu is not None else np.zeros((len(times), 2))
-    tilt = attitude[:, 1:] + noise if imu is not None else noise
     lon_lat = PLANE.lon_lat_deg(place + error)
     fixes = [
-        _fix(lon_lat[i], velocity[i], tilt[i], start + timedelta(seconds=float(times[i])), profile)
+        _fix(lon_lat[i], velocity[i], start + timedelta(seconds=float(times[i])), profile)
         for i in np.flatnonzero(keep).tolist()
     ]
     return Reception(tuple(fixes), times[keep], error[keep], jump[0] if jump else None, clock_s)
 
 
-def _fix(lon_lat: Array, velocity: Array, tilt: Array, at: datetime, profile: GnssProfile) -> Fix:
+def _fix(lon_lat: Array, velocity: Array, at: datetime, profile: GnssProfile) -> Fix:
     speed = float(np.hypot(*velocity))
     fix = Fix(
         lon_deg=float(lon_lat[0]),
@@ -110,8 +107,6 @@ def _fix(lon_lat: Array, velocity: Array, tilt: Array, at: datetime, profile: Gn
         at=at,
         speed_m_s=speed,
         quality=profile.quality,
-        pitch_deg=float(tilt[0]),
-        roll_deg=float(tilt[1]),
         synthetic=True,
     )
     if speed < profile.still_m_s:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -122,6 +122,7 @@ def with_gnss(drive: Drive, gnss: GnssProfile) -> Pass:
     start = world.params.at + pass_start(number)
     reception = receive(drive.ride, gnss, start, rng)
     track_of = FixTrack(reception.fixes).shifted(reception.clock_s)
+    tilts = _measured_tilts(drive, rng)
     pass_id = f"sim-{world.seed}-{drive.camera.camera_id}-{number}"
     groups = _groups(drive)
     together = _seen_together(groups)
@@ -131,7 +132,7 @@ def with_gnss(drive: Drive, gnss: GnssProfile) -> Pass:
     for ordinal, group in enumerate(groups):
         name = f"{pass_id}/0/{ordinal}"
         kept = _thinned(group)
-        observations = tuple(_observation(s, pass_id, start, track_of, drive) for s in kept)
+        observations = tuple(_observation(s, pass_id, start, track_of, tilts, drive) for s in kept)
         beside = tuple(f"{pass_id}/0/{other}" for other in together[ordinal])
         tracks.append(Track(name, ordinal, 0, group[0].cue, observations, len(group), beside))
         index[name] = group[0].index
@@ -173,9 +174,24 @@ def _thinned(group: list[Seen]) -> list[Seen]:
     return [group[i] for i in np.unique(np.linspace(0, len(group) - 1, KEPT).round().astype(int)).tolist()]
 
 
-def _observation(seen: Seen, pass_id: str, start: datetime, fixes: FixTrack, drive: Drive) -> Observation:
+def _measured_tilts(drive: Drive, rng: np.random.Generator) -> dict[int, tuple[float, float]]:
+    """Pitch and roll by picture, as a sensor on the body measures them at that moment; empty without one."""
+    if drive.ride.profile.imu_deg is None:
+        return {}
+    times = {seen.seq: seen.time_s for seen in drive.seen}
+    _, _, attitude, _ = drive.ride.at(np.array(list(times.values())))
+    measured = attitude[:, 1:] + rng.normal(0.0, drive.ride.profile.imu_deg, (len(times), 2))
+    return {seq: (pitch, roll) for seq, (pitch, roll) in zip(times, measured.tolist(), strict=True)}
+
+
+def _observation(
+    seen: Seen, pass_id: str, start: datetime, fixes: FixTrack, tilts: Mapping[int, tuple[float, float]], drive: Drive
+) -> Observation:
     at = start + timedelta(seconds=seen.time_s)
     lens = drive.camera.lens
+    fix = fixes.at(at)
+    if fix is not None and seen.seq in tilts:
+        fix = replace(fix, pitch_deg=tilts[seen.seq][0], roll_deg=tilts[seen.seq][1])
     return Observation(
         frame_id=f"{pass_id}:{seen.seq}",
         seq=seen.seq,
@@ -183,7 +199,7 @@ def _observation(seen: Seen, pass_id: str, start: datetime, fixes: FixTrack, dri
         xyxy=seen.xyxy,
         confidence=seen.confidence,
         cue=seen.cue,
-        fix=fixes.at(at),
+        fix=fix,
         frame_width_px=lens.width_px,
         frame_height_px=lens.height_px,
         companions=seen.companions,
