@@ -19,6 +19,7 @@ from detector.geo.localise import Unplaced, place_of
 from detector.hit import Hit, Place, SeenBefore
 from detector.report import hit_key
 from detector.rules import judge, judge_tracks
+from detector.rules.shown import shown_by_track
 from detector.tracking import TrackUpdate
 from detector.tracks import Track
 from detector.vocabulary import Outcome
@@ -27,6 +28,7 @@ from edge.assemble import Origin, Shot, assemble
 from edge.memory import SiteMemory, StretchId
 from edge.outbox import Outbox
 from edge.plan import Plan
+from edge.registered import PassRegister
 from edge.result import report_line
 from edge.sources import Source
 from edge.stretch import Stretch, gather_gap_s
@@ -57,6 +59,7 @@ class Verdicts:
         self._stretch = Stretch(gather_gap_s(plan.site))
         self._best = BestFrames()
         self._places: dict[str, Place | Unplaced] = {}
+        self._register = PassRegister(plan.site, plan.observed_by, tally.shifts)
 
     def take(self, update: TrackUpdate) -> None:
         """What one frame did to the tracks."""
@@ -64,8 +67,9 @@ class Verdicts:
         self._best.forget(update.dropped)
         for track in update.finished:
             self._tally.tracks += 1
-            self._places[track.track_id] = place_of(track, self._plan.camera)
-            hit = self._at_worst(track)
+            place = self._places[track.track_id] = place_of(track, self._plan.camera)
+            # A place that may still be moved onto the map decides nothing yet.
+            hit = self._at_worst(track, None if self._register.may_move(place) else place)
             # What is allowed on its own stays allowed in a row; only a full bay can still turn against it.
             if hit is None or (hit.outcome is Outcome.ALLOWED and not hit.zone_ids):
                 self._best.forget((track.track_id,))
@@ -81,11 +85,14 @@ class Verdicts:
     def judge(self) -> None:
         """Judge what was taken, put the reports into the outbox, and remember."""
         batch = {track.track_id: track for track in self._stretch.release()}
-        plan, places = self._plan, self._places
+        plan, places = self._plan, self._register.registered(batch, self._places)
         stretch, self._judged = StretchId(self._number, self._judged), self._judged + 1
-        seen = self._sightings(batch.values())
+        seen = self._sightings(batch.values(), places)
         earlier = self._memory.recall(stretch, seen)
-        for hit in judge_tracks(tuple(batch.values()), places, plan.site, plan.observed_by, earlier=earlier):
+        shown = shown_by_track(tuple(batch.values()), plan.camera, plan.site)
+        for hit in judge_tracks(
+            tuple(batch.values()), places, plan.site, plan.observed_by, earlier=earlier, shown=shown
+        ):
             if hit.look_alike is not None:
                 self._tally.look_alikes[hit.look_alike] += hit.count
             else:
@@ -93,21 +100,23 @@ class Verdicts:
         self._memory.remember(stretch, seen)
         self._tally.seen_before += len(earlier)
         self._best.forget(batch)
-        places.clear()
+        self._places.clear()
 
-    def _at_worst(self, track: Track) -> Hit | None:
+    def _at_worst(self, track: Track, place: Place | Unplaced | None) -> Hit | None:
         """The verdict if the thing had stood there for ever."""
-        place, plan = self._places[track.track_id], self._plan
-        return judge(track, place, plan.site, plan.observed_by, earlier={track.track_id: FOR_EVER})
+        plan = self._plan
+        shown = shown_by_track([track], plan.camera, plan.site)
+        return judge(track, place, plan.site, plan.observed_by, earlier={track.track_id: FOR_EVER}, shown=shown)
 
-    def _sightings(self, tracks: Iterable[Track]) -> list[Sighting]:
+    def _sightings(self, tracks: Iterable[Track], places: Mapping[str, Place | Unplaced]) -> list[Sighting]:
         """What is worth remembering: things with a place that nothing but a short stay excuses.
 
         What was permitted is not: when the hours of a pitch end, its vendor's time counts from the first look after.
         """
         seen: list[Sighting] = []
         for track in tracks:
-            hit, place = self._at_worst(track), self._places[track.track_id]
+            place = places[track.track_id]
+            hit = self._at_worst(track, place)
             if hit is not None and hit.outcome is not Outcome.ALLOWED and isinstance(place, Place):
                 seen.append(Sighting.of(track, place, hit.kind, self._plan.camera))
         return seen
@@ -116,6 +125,7 @@ class Verdicts:
         """The pass is over; `update` ends its last tracks."""
         self.take(update)
         self.judge()
+        self._register.end_pass()
         self._pass += 1
 
     def _report(self, hit: Hit, tracks: Mapping[str, Track]) -> None:

@@ -9,7 +9,9 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from detector.hit import PassOffset
 from edge.progress import ProgressBar
+from edge.registered import Registered
 from edge.result import PatrolResult, ReportLine, located, report_line
 from edge.summary import look_alikes_text, print_result
 from tests.edge.hits import hit, place
@@ -67,6 +69,7 @@ def test_json_has_what_the_demo_reads() -> None:
     (report,) = data["reports"]
     assert report["place"] == {
         "lon_deg": 117.2, "lat_deg": 34.26, "sigma_own_m": 0.5, "sigma_pass_m": 3.0, "synthetic": True,
+        "moved_m": None,
     }  # fmt: skip
     assert report["kind_text"] == "非机动车乱停放 · disorderly bike"
     assert report["case_url"] is None
@@ -92,3 +95,21 @@ def test_the_bar_shows_after_two_seconds(monkeypatch: pytest.MonkeyPatch) -> Non
         bar.advance(5.0, "22 pictures/s")
         bar.begin("next.mp4", 10.0)
     assert "street [1].mp4" in text.getvalue()
+
+
+def test_places_moved_onto_the_map_say_by_how_much() -> None:
+    offset = PassOffset(3.0, -4.0, ((0.4, 0.0), (0.0, 0.4)), 6)
+    line = report_line("r1", "k1", hit(where=replace(place(), offset=offset)), synthetic=False)
+    result = replace(EMPTY, reports=(line,), registered=Registered(7, 9, 4.21))
+    text = _printed(result)
+    assert "moved onto the map 5.0 m" in text
+    assert "places registered to the map: 7/9, 中位平移 · median shift 4.2 m" in text
+    told = json.loads(json.dumps(result.to_json()))
+    assert told["registered"] == {"places": 7, "of": 9, "median_shift_m": 4.21}
+    assert told["reports"][0]["place"]["moved_m"] == 5.0
+    assert ReportLine.from_json(told["reports"][0]) == line
+
+
+def test_a_standing_camera_registers_nothing() -> None:
+    assert "registered" not in _printed(EMPTY)
+    assert "median shift" not in _printed(replace(EMPTY, registered=Registered(0, 4)))
