@@ -16,13 +16,11 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from detector.geo.normal import beyond_segment
+from detector.geo.normal import FAR, beyond_segment
 
 Points = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
-REACH_SIGMAS = 5.0
-"""Edges farther off than this are passed over: exp(-25/2) = 4e-6 of the mass lies beyond."""
 SIGMA_FLOOR_M = 1e-3
 """A position surer than a millimetre is taken as good to a millimetre."""
 _OFF_THE_LINE_M = np.array((3.1e-7, 1.7e-7))
@@ -106,11 +104,11 @@ class Faces:
             centres: (N, 2) best estimates, metres on the plane of the shapes.
             cov_m2: (N, 2, 2) covariances there, semi-definite.
 
-        Each share is right to about 1e-5.
+        Each share is right to 1e-4; edges farther than `FAR` sigmas are passed over.
         """
         centres = centres + _OFF_THE_LINE_M
         var_x, var_y = (cov_m2[:, axis, axis] + SIGMA_FLOOR_M**2 for axis in (0, 1))
-        half = REACH_SIGMAS * np.sqrt(np.column_stack((var_x, var_y)))
+        half = FAR * np.sqrt(np.column_stack((var_x, var_y)))
         west, south = (centres - half).T
         east, north = (centres + half).T
         boxes = np.asarray(shapely.box(west, south, east, north), dtype=object)

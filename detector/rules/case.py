@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from math import sqrt
 
 from detector.geo.schedule import Standing
@@ -13,15 +12,15 @@ from detector.hit import Hit, Place, Reason
 from detector.rules import dwell
 from detector.rules.law import Ruling, total_cov_m2
 from detector.rules.law_map import PERMITTED_PRIOR
-from detector.rules.looks import cue_probability
 from detector.rules.sentences import INSIDE, OUTSIDE, SENTENCES, fill
+from detector.rules.walls import WallRuling
 from detector.site.model import Site
 from detector.site.rulebook import Rule
 from detector.tracks import Track
 from detector.vocabulary import Outcome, Text, vocabulary
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Case:
     """One rule on one track.
 
@@ -29,6 +28,7 @@ class Case:
         place: `None` when it is unknown.
         seen: what was seen of it over all passes.
         shown: zone id -> inside, where the picture itself shows the line.
+        p_thing: P(the thing is what the model calls it).
     """
 
     rule: Rule
@@ -37,11 +37,7 @@ class Case:
     site: Site
     seen: dwell.Watched
     shown: Mapping[str, bool]
-
-    @cached_property
-    def thing_probability(self) -> float:
-        """P(the thing is what the model calls it)."""
-        return cue_probability(self.track)
+    p_thing: float
 
     def allowed(self, look_alike: str, reasons: Sequence[Reason] = (), zone_ids: tuple[str, ...] = (),
                 p_violation: float = PERMITTED_PRIOR) -> Hit:  # fmt: skip
@@ -63,7 +59,7 @@ class Case:
 
     def ruled(self, ruling: Ruling, place: Place) -> Hit:
         """As the map says."""
-        outcome = self._outcome(ruling.probability * self.thing_probability)
+        outcome = self._outcome(ruling.probability * self.p_thing)
         if outcome is Outcome.ALLOWED:
             return self._allowed_by(ruling)
         reasons = [*self._shown(ruling), *self._why(ruling)]
@@ -75,6 +71,27 @@ class Case:
         perhaps = ruling.grants if outcome is Outcome.UNSURE else ()
         zones = tuple(zone.zone_id for zone in (*ruling.forbids, *ruling.lapsed, *perhaps))
         return self._hit(outcome, ruling.probability, tuple(reasons), zones)
+
+    def on_wall(self, found: WallRuling, place: Place) -> Hit | None:
+        """As the map says of a sign on a wall; `None` when too little speaks against it to trouble a person."""
+        if found.filed is not None:
+            reason = self._reason("granted", zone=found.filed.name)
+            return self.allowed("filed_sign", [reason], (found.filed.zone_id,), found.probability)
+        outcome = self._outcome(found.probability * self.p_thing)
+        if outcome is Outcome.ALLOWED:
+            return None
+        reasons = [self._lapsed(zone) for zone in found.lapsed[:1]]
+        if found.nearest is not None and not reasons:
+            distance_m = _number(found.nearest.distance_m)
+            reasons.append(self._reason("beside", zone=found.nearest.zone.name, distance_m=distance_m))
+        if found.forbids:
+            reasons.append(self._reason("forbidden_here", zone=found.forbids[0].name))
+        elif found.wall is not None:
+            reasons.append(self._reason("unfiled_on_wall", zone=found.wall.name))
+        reasons.append(self._reason("position_error", sigma_m=_number(2.0 * _largest_sigma_m(place))))
+        walls = (found.wall,) if found.wall is not None else ()
+        zones = tuple(zone.zone_id for zone in (*found.forbids, *found.lapsed, *walls))
+        return self._hit(outcome, found.probability, tuple(reasons), zones)
 
     def _allowed_by(self, ruling: Ruling) -> Hit:
         zone = ruling.granted
@@ -152,7 +169,7 @@ class Case:
             track=self.track,
             kind=self.rule.kind,
             outcome=outcome,
-            probability=p_violation * self.thing_probability,
+            probability=p_violation * self.p_thing,
             place=self.place,
             reasons=reasons,
             zone_ids=zone_ids,

@@ -11,7 +11,8 @@ from detector.hit import Hit, Place, SeenBefore
 from detector.rules import dwell
 from detector.rules.case import Case
 from detector.rules.law import NOT_SHOWN, Question, Ruling, rulings
-from detector.rules.looks import group_of, has_beside, is_ridden, unattended_group
+from detector.rules.looks import cue_probability, group_of, has_beside, is_ridden, unattended_group
+from detector.rules.walls import WALL, wall_ruling
 from detector.site.model import Site
 from detector.site.rulebook import Exemption, Rule
 from detector.tracks import Track
@@ -72,17 +73,22 @@ def judge_all(
         places: by track id; a track that is not in it has no place.
     """
     said: list[list[Hit]] = [[] for _ in tracks]
+    rules_of: dict[str, list[Rule]] = {}
     asked: list[tuple[int, Case]] = []
     questions: list[Question] = []
     for number, track in enumerate(tracks):
         place, before = places.get(track.track_id), earlier.get(track.track_id)
         lines = shown.get(track.track_id, NOT_SHOWN)
-        for rule in site.rules.values():
+        if track.cue not in rules_of:
+            rules_of[track.cue] = [rule for rule in site.rules.values() if _may_speak(rule, track.cue)]
+        for rule in rules_of[track.cue]:
             unattended = _speaks(rule, track)
             if unattended is None:
                 continue
             seen = dwell.watched(rule.dwell, track, before, observed_by)
-            case = Case(rule, track, place if isinstance(place, Place) else None, site, seen, lines)
+            case = Case(
+                rule, track, place if isinstance(place, Place) else None, site, seen, lines, cue_probability(track)
+            )
             # From the air the seller is under the parasol: that nobody is seen makes no stall an abandoned one.
             told = _without_map(case, place, unattended=unattended and observed_by != "drone")
             if isinstance(told, Hit):
@@ -104,6 +110,11 @@ def _precedence(hit: Hit) -> tuple[int, float, int]:
     return _SEVERITY[hit.outcome], hit.probability, _PREFERRED.get(hit.kind, -9)
 
 
+def _may_speak(rule: Rule, cue: str) -> bool:
+    """Whether a rule could have a word for a thing of a cue, alone or with others beside it."""
+    return cue in rule.cues or any(cue in group.lead for group in rule.groups)
+
+
 def _speaks(rule: Rule, track: Track) -> bool | None:
     """Whether a rule's thing is all there but for its person; `None` when the rule has no word for the track."""
     if track.cue in rule.cues or group_of(track, rule.groups) is not None:
@@ -117,11 +128,22 @@ def _without_map(case: Case, place: Place | Unplaced | None, *, unattended: bool
     for exemption in rule.exemptions:
         if _exempts(exemption, track, unattended=unattended):
             return case.allowed(exemption.look_alike)
+    if isinstance(place, Place) and place.method == WALL:
+        return _by_wall(case, place)
     if isinstance(place, Place):
         return Question(rule, place, track.first_seen_at, track.last_seen_at, case.shown)
     if isinstance(place, Unplaced) and place.code in NOT_HERE:
         return None if rule.touches_ground else case.allowed("outside_patrol_area")
     return case.unplaced() if case.seen.verdict == "enough" else case.too_brief()
+
+
+def _by_wall(case: Case, place: Place) -> Hit | None:
+    found = wall_ruling(case.rule, place, case.site, case.track.first_seen_at, case.track.last_seen_at)
+    if found is None:
+        return None
+    if found.filed is None and case.seen.verdict != "enough":
+        return case.too_brief()
+    return case.on_wall(found, place)
 
 
 def _by_map(case: Case, place: Place, ruling: Ruling) -> Hit | None:
@@ -155,5 +177,7 @@ def _bystander(track: Track, place: Place | Unplaced | None, site: Site, observe
         for exemption in rule.bystanders:
             if _exempts(exemption, track, unattended=False):
                 seen = dwell.watched(rule.dwell, track, None, observed_by)
-                return Case(rule, track, known, site, seen, NOT_SHOWN).allowed(exemption.look_alike)
+                return Case(rule, track, known, site, seen, NOT_SHOWN, cue_probability(track)).allowed(
+                    exemption.look_alike
+                )
     return None

@@ -18,17 +18,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
 
-import numpy as np
-from numpy.typing import NDArray
-
-from detector.geo.plane import metres_per_degree
 from detector.geo.zones import Near, Zone, ZoneKind
 from detector.hit import Matrix2, Place
-from detector.rules.law_map import PERMITTED_PRIOR, Ground, Law, LawMap, Role, law_map
+from detector.rules.law_map import Role, law_map
+from detector.rules.weigh import NOT_SHOWN, Question, Sums, weigh
 from detector.site.model import Site
 from detector.site.rulebook import Rule
 
@@ -36,24 +32,6 @@ NEAR_M = 60.0
 """A permitting zone this near is worth naming."""
 SHARE_MIN = 0.002
 """A zone that holds less of the position error is not spoken of."""
-NOT_SHOWN: Mapping[str, bool] = MappingProxyType({})
-"""The picture shows no zone's line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A thing of a rule, seen at a place from `first` to `last`.
-
-    Attributes:
-        shown: zone id -> whether the thing stands inside, for zones whose line the picture itself shows. There the
-            picture decides, and the map only names the zone, its owner, hours and permits.
-    """
-
-    rule: Rule
-    place: Place
-    first: datetime
-    last: datetime
-    shown: Mapping[str, bool] = field(default_factory=lambda: NOT_SHOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,20 +79,12 @@ def rulings(questions: Sequence[Question], site: Site) -> list[Ruling]:
     """What the site's map says to each question, all at once."""
     if not questions:
         return []
-    lookup = law_map(site)
-    lookup = law_map(site)
-    places = list({id(q.place): q.place for q in questions}.values())
-    row_of = {id(place): row for row, place in enumerate(places)}
-    shares = lookup.faces.shares(*_on_plane(places, site))
-    start, face, mass = shares.start.tolist(), shares.face.tolist(), shares.mass.tolist()
-    centre = shares.centre.tolist()
-    sums: list[_Sums] = []
-    for question in questions:
-        row = row_of[id(question.place)]
-        rows = slice(start[row], start[row + 1])
-        sums.append(_weigh(lookup, question, face[rows], mass[rows], centre[row]))
-    near = _nearest(sums, site)
-    return [_ruling(each, near.get(number), site) for number, each in enumerate(sums)]
+    sums = weigh(law_map(site), questions)
+    near = _nearest(questions, sums, site)
+    return [
+        _ruling(question, each, near.get(number), site)
+        for number, (question, each) in enumerate(zip(questions, sums, strict=True))
+    ]
 
 
 def total_cov_m2(place: Place) -> Matrix2:
@@ -126,107 +96,64 @@ def total_cov_m2(place: Place) -> Matrix2:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Sums:
-    """A question with what the faces around it add up to. `weighed` and `of_zone` are m_f d_f, others plain shares."""
-
-    question: Question
-    law: Law
-    centre: Ground
-    probability: float
-    granting: float
-    spoken: float
-    private: float
-    patrolled: bool
-    of_zone: dict[int, float]
-
-
-def _weigh(lookup: LawMap, question: Question, faces: list[int], masses: list[float], centre: int) -> _Sums:
-    law = lookup.law(question.rule, question.first, question.last)
-    weighed = against = granting = spoken = private = 0.0
-    of_zone: dict[int, float] = {}
-    held = _ground(lookup, law, question, centre)
-    for face, mass in zip(faces, masses, strict=True):
-        ground = held if face == centre else _ground(lookup, law, question, face)
-        weight = mass * ground.density
-        weighed += weight
-        against += weight * ground.value
-        granting += weight * ground.grants
-        spoken += mass * ground.speaks
-        private += mass * ground.private
-        for zone in ground.zones:
-            of_zone[zone] = of_zone.get(zone, 0.0) + weight
-    return _Sums(
-        question=question,
-        law=law,
-        centre=held,
-        probability=PERMITTED_PRIOR if held.grants else against / weighed,
-        granting=granting / weighed,
-        spoken=spoken,
-        private=private,
-        patrolled=bool(lookup.patrolled[centre]),
-        of_zone={zone: weight / weighed for zone, weight in of_zone.items()},
-    )
-
-
-def _ground(lookup: LawMap, law: Law, question: Question, face: int) -> Ground:
-    if question.shown:
-        return lookup.ground_shown(question.rule, law, face, question.shown)
-    return lookup.ground(law, face)
-
-
-def _ruling(sums: _Sums, nearest: Near | None, site: Site) -> Ruling:
-    zones, role, rule = site.zones.zones, sums.law.role, sums.question.rule
-    by_share = sorted(sums.of_zone, key=lambda row: (-sums.of_zone[row], row))
-    told = [row for row in by_share if sums.of_zone[row] >= SHARE_MIN or row in sums.centre.zones]
-    grants = [row for row in told if role[row] is Role.GRANTS]
-    forbids = [row for row in sorted(told) if role[row] is Role.FORBIDS]
-    forbids.sort(key=lambda row: -rule.priors[zones[row].kind] * sums.of_zone[row])
-    held = [row for row in grants if row in sums.centre.zones]
-    granted = zones[(held or grants)[0]] if held or (grants and sums.granting >= 0.5) else None
-    silent = sums.spoken < SHARE_MIN and not sums.centre.speaks
+def _ruling(question: Question, sums: Sums, nearest: Near | None, site: Site) -> Ruling:
+    zones = site.zones.zones
+    grants: list[Zone] = []
+    lapsed: list[Zone] = []
+    forbids: list[tuple[float, Zone]] = []
+    inside = False
+    for each in sums.zones:
+        if each.share < SHARE_MIN and not each.inside:
+            continue
+        zone = zones[each.row]
+        if each.role is Role.GRANTS:
+            if each.inside and not inside:
+                inside = True
+                grants.insert(0, zone)
+            else:
+                grants.append(zone)
+        elif each.role is Role.FORBIDS:
+            forbids.append((-question.rule.priors[zone.kind] * each.share, zone))
+        elif each.role is Role.LAPSED:
+            lapsed.append(zone)
+    if len(forbids) > 1:
+        forbids.sort(key=_first)
+    granted = grants[0] if inside or (grants and sums.granting >= 0.5) else None
+    silent = sums.spoken < SHARE_MIN
     return Ruling(
         probability=sums.probability,
         granted=granted,
-        inside=bool(held),
-        grants=tuple(zones[row] for row in grants),
-        forbids=tuple(zones[row] for row in forbids),
-        lapsed=tuple(zones[row] for row in told if role[row] is Role.LAPSED),
+        inside=inside,
+        grants=tuple(grants),
+        forbids=tuple([zone for _, zone in forbids]),
+        lapsed=tuple(lapsed),
         nearest=nearest,
-        permit_ids=_permit_ids(granted, site, sums.question.last),
+        permit_ids=_permit_ids(granted, site, question.last) if granted else (),
         silent=silent,
         outside=silent and not sums.patrolled,
         private=sums.private >= 0.5,
     )
 
 
-def _permit_ids(zone: Zone | None, site: Site, at: datetime) -> tuple[str, ...]:
+def _first(pair: tuple[float, Zone]) -> float:
+    return pair[0]
+
+
+def _permit_ids(zone: Zone, site: Site, at: datetime) -> tuple[str, ...]:
     """Permits of a zone that are in force."""
-    if zone is None:
-        return ()
     bound = site.permits_of.get(zone.zone_id, ())
     return tuple(p.permit_id for p in bound if p.validity.is_valid(at, site.timezone, site.holidays))
 
 
-def _nearest(sums: list[_Sums], site: Site) -> dict[int, Near]:
+def _nearest(questions: Sequence[Question], sums: Sequence[Sums], site: Site) -> dict[int, Near]:
     """The nearest zones worth a word, by the number of the question; only where something is held against it."""
     asked: dict[tuple[ZoneKind, ...], list[int]] = defaultdict(list)
-    for number, each in enumerate(sums):
-        if each.probability >= each.question.rule.unsure_min:
-            asked[each.question.rule.nearest].append(number)
+    for number, (question, each) in enumerate(zip(questions, sums, strict=True)):
+        if each.probability >= question.rule.unsure_min:
+            asked[question.rule.nearest].append(number)
     near: dict[int, Near] = {}
     for kinds, numbers in asked.items():
-        places = [sums[number].question.place for number in numbers]
+        places = [questions[number].place for number in numbers]
         found = site.zones.nearest_of([(place.lon_deg, place.lat_deg) for place in places], kinds, NEAR_M)
         near.update({number: zone for number, zone in zip(numbers, found, strict=True) if zone is not None})
     return near
-
-
-def _on_plane(places: Sequence[Place], site: Site) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Best estimates (N, 2) and covariances (N, 2, 2) on the plane of the zones."""
-    lon_lat = np.array([(place.lon_deg, place.lat_deg) for place in places])
-    own = np.array([place.cov_own_m2 for place in places])
-    cov_m2 = own + np.array([place.cov_pass_m2 for place in places])
-    # That plane has one scale for the whole site, covariances have that of the place.
-    stretch = site.zones.metres_per_degree / np.column_stack(metres_per_degree(lon_lat[:, 1]))
-    return site.zones.to_plane(lon_lat), cov_m2 * stretch[:, :, None] * stretch[:, None, :]

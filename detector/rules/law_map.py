@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import IntEnum
 from functools import lru_cache
 
@@ -45,10 +45,8 @@ class Role(IntEnum):
 class Law:
     """What one rule says in one state of the calendar. F faces; row F is the ground outside every zone.
 
-    Lists, because verdicts look up a few rows at a time.
-
     Attributes:
-        role: (Z,) of each zone.
+        role: (Z,) `Role` of each zone.
         value: (F + 1,) P(violation | the thing stands there).
         density: (F + 1,) how much likelier such a thing stands there than on other ground.
         grants: (F + 1,) some zone permits.
@@ -56,17 +54,17 @@ class Law:
         private: (F + 1,) nothing may be recorded.
     """
 
-    role: list[Role]
-    value: list[float]
-    density: list[float]
-    grants: list[bool]
-    speaks: list[bool]
-    private: list[bool]
+    role: NDArray[np.int8]
+    value: NDArray[np.float64]
+    density: NDArray[np.float64]
+    grants: NDArray[np.bool_]
+    speaks: NDArray[np.bool_]
+    private: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """One face as a rule sees it: a row of `Law`, and the rows of the zones that hold it."""
+    """One face as a rule sees it: a row of `Law`, with the rows of the zones that hold it."""
 
     zones: list[int]
     value: float
@@ -83,6 +81,7 @@ class LawMap:
         site: whose map it is.
         faces: the plane of `site.zones` cut by all zones, the patrolled area and the reach of shops.
         patrolled: (F + 1,) faces inside the patrolled area.
+        zone_start, zone_row: face f lies in the zones ``zone_row[zone_start[f]:zone_start[f + 1]]``, ascending.
     """
 
     def __init__(self, site: Site) -> None:
@@ -93,8 +92,7 @@ class LawMap:
         zones = len(site.zones)
         self.patrolled = self._faces_in(zones)
         self._reached = {reach_m: self._faces_in(zones + 1 + row) for row, reach_m in enumerate(reaches)}
-        self._zone_start, self._zone_row = self._zones_of_faces()
-        self._starts, self._rows = self._zone_start.tolist(), self._zone_row.tolist()
+        self.zone_start, self.zone_row = self._zones_of_faces()
         self._kind = np.array([_KINDS[zone.kind] for zone in site.zones.zones], np.int64)
         numbers: dict[Validity, int] = {}
         self._validity = np.array([numbers.setdefault(z.validity, len(numbers)) for z in site.zones.zones], np.int64)
@@ -111,30 +109,25 @@ class LawMap:
 
         A permission counts when it holds at either end; anything else as it stands at the last.
         """
-        return self._law(rule.kind, self._state(_minute(first)), self._state(_minute(last)))
+        return self._law(rule.kind, self._state(int(first.timestamp()) // 60), self._state(int(last.timestamp()) // 60))
 
-    def ground(self, law: Law, face: int) -> Ground:
-        """A face as the map has it."""
-        return Ground(
-            self._rows[self._starts[face] : self._starts[face + 1]],
-            law.value[face],
-            law.density[face],
-            law.grants[face],
-            law.speaks[face],
-            law.private[face],
-        )
-
-    def ground_shown(self, rule: Rule, law: Law, face: int, shown: Mapping[str, bool]) -> Ground:
-        """A face of which the picture knows better than the map in which of some zones it lies.
+    def agrees(self, face: int, shown: Mapping[str, bool]) -> bool:
+        """Whether a face lies inside and outside of zones as the picture shows it.
 
         Raises:
             InputError: `shown` names a zone that the site does not have.
         """
+        zones: list[int] = self.zone_row[self.zone_start[face] : self.zone_start[face + 1]].tolist()
+        return all((self._row(zone_id) in zones) == held for zone_id, held in shown.items())
+
+    def ground_shown(self, rule: Rule, law: Law, face: int, shown: Mapping[str, bool]) -> Ground:
+        """A face of which the picture knows better than the map in which of some zones it lies."""
         inside = {self._row(zone_id): held for zone_id, held in shown.items()}
-        held = [row for row in self._rows[self._starts[face] : self._starts[face + 1]] if inside.get(row, True)]
+        on_map: list[int] = self.zone_row[self.zone_start[face] : self.zone_start[face + 1]].tolist()
+        held = [row for row in on_map if inside.get(row, True)]
         rows = sorted({*held, *(row for row, is_in in inside.items() if is_in)})
         zones = self.site.zones.zones
-        roles = [(law.role[row], zones[row].kind) for row in rows]
+        roles = [(Role(int(law.role[row])), zones[row].kind) for row in rows]
         reached = bool(self._reach_of(rule)[face])
         granting = [rule.density_of(kind) for role, kind in roles if role is Role.GRANTS]
         forbidding = [kind for role, kind in roles if role is Role.FORBIDS]
@@ -167,10 +160,11 @@ class LawMap:
             return np.ones(self.faces.count + 1, np.bool_)
         return self._reached[rule.shop_reach_m]
 
-    def _state_at(self, minute: datetime) -> bytes:
-        """Which validities hold, one byte each."""
+    def _state_at(self, minute: int) -> bytes:
+        """Which validities hold in a minute since 1970, one byte each."""
+        at = datetime.fromtimestamp(minute * 60, UTC)
         zone, holidays = self.site.timezone, self.site.holidays
-        return bytes(validity.is_valid(minute, zone, holidays) for validity in self._validities)
+        return bytes(validity.is_valid(at, zone, holidays) for validity in self._validities)
 
     def _law_in(self, kind: Kind, first: bytes, last: bytes) -> Law:
         rule = self.site.rules[kind]
@@ -188,12 +182,12 @@ class LawMap:
         usual = self._largest(np.where(forbids, density, 0.0))
         usual = np.where(self._some(forbids) & reached, usual, 1.0)
         return Law(
-            role=[Role(number) for number in role.tolist()],
-            value=np.where(grants | ~reached, PERMITTED_PRIOR, value).tolist(),
-            density=np.where(grants, drawn, usual).tolist(),
-            grants=grants.tolist(),
-            speaks=(self._some((role >= Role.GRANTS) & (role <= Role.FORBIDS)) & reached).tolist(),
-            private=self._some(role == Role.PRIVATE).tolist(),
+            role=role,
+            value=np.where(grants | ~reached, PERMITTED_PRIOR, value),
+            density=np.where(grants, drawn, usual),
+            grants=grants,
+            speaks=self._some((role >= Role.GRANTS) & (role <= Role.FORBIDS)) & reached,
+            private=self._some(role == Role.PRIVATE),
         )
 
     def _roles(self, rule: Rule, first: NDArray[np.bool_], last: NDArray[np.bool_]) -> NDArray[np.int8]:
@@ -228,9 +222,9 @@ class LawMap:
     def _largest(self, of_zone: NDArray[np.float64]) -> NDArray[np.float64]:
         """The largest value among the zones of each face, 0 where there is none; (F + 1,)."""
         result = np.zeros(self.faces.count + 1)
-        held = np.flatnonzero(np.diff(self._zone_start))
+        held = np.flatnonzero(np.diff(self.zone_start))
         if len(held):
-            result[held] = np.maximum.reduceat(of_zone[self._zone_row], self._zone_start[held])
+            result[held] = np.maximum.reduceat(of_zone[self.zone_row], self.zone_start[held])
         return result
 
     def _some(self, of_zone: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -243,15 +237,14 @@ def law_map(site: Site) -> LawMap:
     return LawMap(site)
 
 
-def _minute(at: datetime) -> datetime:
-    return at.replace(second=0, microsecond=0)
-
-
 def _by_kind(values: Mapping[ZoneKind, float], default: float) -> NDArray[np.float64]:
     return np.array([values.get(kind, default) for kind in ZoneKind])
 
 
 def _reach(site: Site, reach_m: float) -> shapely.Geometry:
-    """Ground within reach of a shop's line as drawn: its tolerance is slack for the shop, not more ground to judge."""
+    """Ground within reach of a shop's line as drawn: its tolerance is slack for the shop, not more ground to judge.
+
+    Corners are cut straight, in the citizen's favour, which keeps the map's edges few.
+    """
     shops = [site.zones.plane_shape(zone.polygon) for zone in site.zones.zones if zone.kind is ZoneKind.SHOP_FRONTAGE]
-    return shapely.union_all(shapely.buffer(shops, reach_m, quad_segs=4))
+    return shapely.union_all(shapely.buffer(shops, reach_m, quad_segs=1))

@@ -30,6 +30,10 @@ SENTENCES: Mapping[str, Text] = {
     "no_permit_now": Text(zh="“{zone}”此时没有有效的许可证", en="No permit is in force for “{zone}” at this time"),
     "not_in_use": Text(zh="“{zone}”在{on}不使用", en="“{zone}” is not in use on {on}"),
     "closed_now": Text(zh="“{zone}”临时关闭：{why}", en="“{zone}” is closed for the time being: {why}"),
+    "unfiled_on_wall": Text(
+        zh="“{zone}”墙面上的{thing}没有找到备案，请人工判断",
+        en="No filing was found for the {thing} on the wall of “{zone}”; a person decides",
+    ),
     "picture_decides": Text(
         zh="照片中能看到“{zone}”的边线：{thing}在{side}",
         en="The picture shows the line of “{zone}”: the {thing} is {side}",
@@ -40,6 +44,9 @@ INSIDE, OUTSIDE = Text("线内", "inside"), Text("线外", "outside")
 
 def fill(sentence: Text, values: Mapping[str, str | Text]) -> Text:
     """A sentence with its braces filled, each language with its own words."""
-    zh = {name: value.zh if isinstance(value, Text) else value for name, value in values.items()}
-    en = {name: value.en if isinstance(value, Text) else value for name, value in values.items()}
-    return Text(zh=sentence.zh.format_map(zh), en=sentence.en.format_map(en))
+    in_english = dict(values)
+    in_chinese = in_english.copy()
+    for name, value in values.items():
+        if isinstance(value, Text):
+            in_chinese[name], in_english[name] = value.zh, value.en
+    return Text(sentence.zh.format_map(in_chinese), sentence.en.format_map(in_english))
