@@ -73,7 +73,12 @@ def _rider_offset(seen: Observation) -> float | None:
 
 def has_beside(track: Track, cues: Collection[str]) -> bool:
     """Whether one of these cues is beside the track in `TOGETHER_SHARE` of its observations."""
-    hits = sum(any(other.cue in cues for other in seen.companions) for seen in track.observations)
+    hits = 0
+    for seen in track.observations:
+        for other in seen.companions:
+            if other.cue in cues:
+                hits += 1
+                break
     return hits >= TOGETHER_SHARE * len(track.observations)
 
 
