@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Literal
 
 from detector.errors import InputError
 from detector.geo.camera import Camera
-from detector.site.cameras import build_camera
+from detector.site.cameras import CameraIn, build_camera
 from detector.site.geojson import check_point
 from detector.site.marks import read_marks
 from detector.site.model import MarkedZone
 from detector.site.problems import Problems, as_mapping, raw_entries
-from detector.site.schema import CamerasIn, FixedCameraIn, SiteIn, VehicleCameraIn
+from detector.site.schema import CamerasIn, DroneCameraIn, FixedCameraIn, SiteIn, VehicleCameraIn
 from detector.vocabulary import Text
 
 CAMERAS = "cameras.yaml"
@@ -48,14 +47,12 @@ def read_cameras(
     return cameras, names, marked
 
 
-def _read_camera(entry: object, label: str, problems: Problems) -> FixedCameraIn | VehicleCameraIn | None:
-    models: dict[Literal["fixed", "vehicle"], type[FixedCameraIn] | type[VehicleCameraIn]] = {
-        "fixed": FixedCameraIn,
-        "vehicle": VehicleCameraIn,
-    }
+def _read_camera(entry: object, label: str, problems: Problems) -> CameraIn | None:
+    models: dict[str, type[CameraIn]] = {"fixed": FixedCameraIn, "vehicle": VehicleCameraIn, "drone": DroneCameraIn}
     mapping = as_mapping(entry) or {}
-    given = mapping.get("type")
-    if given not in ("fixed", "vehicle"):
-        problems.add(CAMERAS, f"{given!r} is no camera type; write fixed or vehicle", feature=label, field="type")
+    model = models.get(str(mapping.get("type")))
+    if model is None:
+        message = f"{mapping.get('type')!r} is no camera type; write {', '.join(models)}"
+        problems.add(CAMERAS, message, feature=label, field="type")
         return None
-    return problems.read(models[given], mapping, CAMERAS, feature=label)
+    return problems.read(model, mapping, CAMERAS, feature=label)

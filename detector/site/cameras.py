@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.errors import InputError
-from detector.geo.camera import Camera, CameraSigmas, FixedHomography, FixedPose, Lens, VehicleCamera
+from detector.geo.camera import (
+    Camera,
+    CameraSigmas,
+    DroneCamera,
+    FixedHomography,
+    FixedPose,
+    Lens,
+    VehicleCamera,
+    profile_sigmas,
+)
 from detector.geo.plane import LocalPlane
-from detector.site.schema import FixedCameraIn, GroundPointIn, LensIn, SigmasIn, VehicleCameraIn
+from detector.site.schema import DroneCameraIn, FixedCameraIn, GroundPointIn, LensIn, SigmasIn, VehicleCameraIn
 
 Array = NDArray[np.float64]
+CameraIn = FixedCameraIn | VehicleCameraIn | DroneCameraIn
 
 WELL_SPREAD = 1e-2
 """Smallest ratio of singular values of the normalised equations at which a homography is determined."""
 
 
-def build_camera(raw: FixedCameraIn | VehicleCameraIn, *, synthetic: bool) -> Camera:
+def build_camera(raw: CameraIn, *, synthetic: bool) -> Camera:
     """The camera.
 
     Raises:
         InputError: ground points that do not determine a plane, or do not agree with each other.
     """
-    sigmas = _sigmas(raw.sigmas)
     width_px, height_px = raw.image_px
+    if isinstance(raw, DroneCameraIn):
+        return DroneCamera(raw.id, _lens(raw.lens, width_px, height_px), _sigmas(raw.sigmas, CameraSigmas()))
     if isinstance(raw, VehicleCameraIn):
         return VehicleCamera(
             camera_id=raw.id,
@@ -37,8 +49,11 @@ def build_camera(raw: FixedCameraIn | VehicleCameraIn, *, synthetic: bool) -> Ca
             lever_right_m=raw.lever_right_m,
             lever_forward_m=raw.lever_forward_m,
             lens=_lens(raw.lens, width_px, height_px),
-            sigmas=sigmas,
+            sigmas=_sigmas(raw.sigmas, profile_sigmas(raw.profile) if raw.profile else CameraSigmas()),
+            lever_up_m=raw.lever_up_m,
+            profile=raw.profile or "car",
         )
+    sigmas = _sigmas(raw.sigmas, CameraSigmas())
     if raw.ground_points is not None:
         matrix, residual_m = fit_homography(
             raw.ground_points, LocalPlane(raw.lon_deg, raw.lat_deg), raw.max_residual_m, (width_px, height_px)
@@ -72,15 +87,9 @@ def build_camera(raw: FixedCameraIn | VehicleCameraIn, *, synthetic: bool) -> Ca
     )
 
 
-def _sigmas(raw: SigmasIn) -> CameraSigmas:
-    return CameraSigmas(
-        pixel_px=raw.pixel_px,
-        heading_deg=raw.heading_deg,
-        pitch_deg=raw.pitch_deg,
-        roll_deg=raw.roll_deg,
-        ground_m=raw.ground_m,
-        position_m=raw.position_m,
-    )
+def _sigmas(raw: SigmasIn, base: CameraSigmas) -> CameraSigmas:
+    """`base` with what the city gave."""
+    return replace(base, **raw.model_dump(exclude_none=True))
 
 
 def _lens(raw: LensIn, width_px: int, height_px: int) -> Lens:

@@ -18,6 +18,7 @@ Metres = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 Angle = Annotated[float, Field(ge=-360, le=360, allow_inf_nan=False)]
 Tilt = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 SigmaDeg = Annotated[float, Field(gt=0, le=180, allow_inf_nan=False)]
+SwayDeg = Annotated[float, Field(ge=0, le=45, allow_inf_nan=False)]
 SigmaM = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
 ScheduleIn = Mapping[str, tuple[str, ...]]
 DayName = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -191,14 +192,23 @@ class LensIn(_Strict):
 
 
 class SigmasIn(_Strict):
-    """One-sigma errors; see `detector.geo.camera.CameraSigmas`."""
+    """One-sigma errors; what is left out is that of the profile. See `detector.geo.camera.CameraSigmas`."""
 
-    pixel_px: Annotated[float, Field(gt=0, le=100)] = 2.0
-    heading_deg: SigmaDeg = 1.0
-    pitch_deg: SigmaDeg = 1.0
-    roll_deg: SigmaDeg = 1.0
-    ground_m: Annotated[float, Field(gt=0, le=5)] = 0.15
-    position_m: SigmaM = 0.5
+    pixel_px: Annotated[float, Field(gt=0, le=100)] | None = None
+    heading_deg: SigmaDeg | None = None
+    pitch_deg: SigmaDeg | None = None
+    roll_deg: SigmaDeg | None = None
+    ground_m: Annotated[float, Field(gt=0, le=5)] | None = None
+    position_m: SigmaM | None = None
+
+
+class CarriedSigmasIn(SigmasIn):
+    """Those of a vehicle, which sways."""
+
+    sway_pitch_deg: SwayDeg | None = None
+    sway_roll_deg: SwayDeg | None = None
+    sway_heading_deg: SwayDeg | None = None
+    lean_deg: SigmaDeg | None = None
 
 
 class GroundPointIn(_Strict):
@@ -218,18 +228,22 @@ class MarkedIn(_Strict):
     pixels: Annotated[tuple[Pixel, ...], Field(min_length=3)]
 
 
+CameraHeight = Annotated[float, Field(gt=0, le=200, allow_inf_nan=False)]
+Lever = Annotated[float, Field(ge=-20, le=20, allow_inf_nan=False)]
+
+
 class _CameraIn(_Strict):
     id: Id
     name: TextIn
     image_px: tuple[Annotated[int, Field(ge=16, le=20000)], Annotated[int, Field(ge=16, le=20000)]]
-    height_m: Annotated[float, Field(gt=0, le=200, allow_inf_nan=False)]
-    sigmas: SigmasIn = SigmasIn()
 
 
 class FixedCameraIn(_CameraIn):
     """A standing camera, by pose or by ground points."""
 
     type: Literal["fixed"]
+    height_m: CameraHeight
+    sigmas: SigmasIn = SigmasIn()
     lon_deg: Lon
     lat_deg: Lat
     heading_deg: Angle | None = None
@@ -254,9 +268,21 @@ class VehicleCameraIn(_CameraIn):
     """A camera on a vehicle; angles are of the mounting."""
 
     type: Literal["vehicle"]
+    height_m: CameraHeight
+    sigmas: CarriedSigmasIn = CarriedSigmasIn()
+    profile: Literal["car", "e_bike"] | None = None
     yaw_deg: Angle
     pitch_deg: Tilt
     roll_deg: Angle = 0.0
-    lever_right_m: Annotated[float, Field(ge=-20, le=20)] = 0.0
-    lever_forward_m: Annotated[float, Field(ge=-20, le=20)] = 0.0
+    lever_right_m: Lever = 0.0
+    lever_forward_m: Lever = 0.0
+    lever_up_m: Lever = 0.0
+    lens: LensIn
+
+
+class DroneCameraIn(_CameraIn):
+    """A camera on a drone's gimbal; pose and height come with every picture."""
+
+    type: Literal["drone"]
+    sigmas: SigmasIn = SigmasIn()
     lens: LensIn

@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from detector.errors import SiteError
+from detector.geo.camera import CameraSigmas, DroneCamera, Lens, VehicleCamera, profile_sigmas
 from detector.site import check_site, load_site
 from tests.conftest import ROOT
 from tests.detector.site.folders import GROUND, PERMITTED, copy_demo_site, edit_json, edit_yaml, properties
@@ -201,12 +203,33 @@ def test_the_demo_site_is_sound():
             "schedule",
             "'5pm'",
         ),
-        ("cameras.yaml", lambda r: r["cameras"][0].update(type="drone"), "wall-cam", "type", "write fixed or vehicle"),
+        (
+            "cameras.yaml",
+            lambda r: r["cameras"][0].update(type="roof"),
+            "wall-cam",
+            "type",
+            "write fixed, vehicle, drone",
+        ),
         ("cameras.yaml", lambda r: r["cameras"][0].update(id="corner-cam"), "corner-cam", "id", "used twice"),
         ("cameras.yaml", lambda r: r["cameras"][0].pop("lens"), "wall-cam", None, "or ground_points"),
         ("cameras.yaml", lambda r: r["cameras"][0].update(lens={"fx_px": 700}), "wall-cam", "lens", "all of fx_px"),
         ("cameras.yaml", lambda r: r["cameras"][0].update(lat_deg=35.0), "wall-cam", "lon_deg", "outside the bbox"),
         ("cameras.yaml", lambda r: r["cameras"][2].update(pitch_deg=95), "ebike-front", "pitch_deg", "90"),
+        ("cameras.yaml", lambda r: r["cameras"][2].update(profile="bus"), "ebike-front", "profile", "'e_bike'"),
+        (
+            "cameras.yaml",
+            lambda r: r["cameras"][0].update(sigmas={"lean_deg": 1}),
+            "wall-cam",
+            "sigmas.lean_deg",
+            "known",
+        ),
+        (
+            "cameras.yaml",
+            lambda r: r["cameras"][2].update(type="drone"),
+            "ebike-front",
+            "height_m",
+            "is no known field",
+        ),
         ("rules/disorderly_bike.yaml", lambda r: r.update(kind="parking"), None, "kind", "no violation kind"),
         ("rules/disorderly_bike.yaml", lambda r: r.update(cues=["bycicle"]), None, "cues", "unknown cue 'bycicle'"),
         ("rules/disorderly_bike.yaml", lambda r: r.update(unsure_min=0.9), None, None, "above violation_min"),
@@ -341,6 +364,22 @@ def test_a_good_homography_loads(folder):
 
     edit_yaml(folder / "cameras.yaml", change)
     assert check_site(folder) == []
+
+
+def test_a_profile_gives_the_errors_that_are_not_given(folder):
+    edit_yaml(folder / "cameras.yaml", lambda r: r["cameras"][2].update(profile="e_bike", sigmas={"pitch_deg": 2.5}))
+    camera = load_site(folder).camera("ebike-front")
+    assert isinstance(camera, VehicleCamera)
+    assert camera.profile == "e_bike"
+    assert camera.sigmas == replace(profile_sigmas("e_bike"), pitch_deg=2.5)
+
+
+def test_a_drone_has_a_lens_and_no_height(folder):
+    drone = {"id": "m3", "name": {"zh": "无人机", "en": "drone"}, "type": "drone", "image_px": [4000, 3000]}
+    drone |= {"lens": {"horizontal_fov_deg": 73.7}, "sigmas": {"heading_deg": 2.0}}
+    edit_yaml(folder / "cameras.yaml", lambda r: r["cameras"].append(drone))
+    camera = load_site(folder).camera("m3")
+    assert camera == DroneCamera("m3", Lens.from_fov(4000, 3000, 73.7), CameraSigmas(heading_deg=2.0))
 
 
 def test_ten_thousand_features_load(folder):
