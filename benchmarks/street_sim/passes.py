@@ -16,13 +16,15 @@ from benchmarks.street_sim.world import PLANE, Thing, World
 from detector.frame import Fix
 from detector.geo.camera import VehicleCamera
 from detector.hit import Place
+from detector.tracking.live import MAX_OBSERVATIONS
+from detector.tracking.tracker import TrackerLimits
 from detector.tracks import Observation, Track
 from edge.gnss import FixTrack
 
 Array = NDArray[np.float64]
 
-KEPT = 64
-"""The tracker keeps that many observations of a long track."""
+TRACKER = TrackerLimits()
+"""The shipped tracker's own limits: when it believes in a thing, and when it gives one up."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,14 +148,21 @@ def _groups(drive: Drive) -> list[list[Seen]]:
     done: list[list[Seen]] = []
     for seen in drive.seen:
         last = open_.get(seen.index)
-        if last is not None and seen.time_s - last[-1].time_s > drive.sight.lost_s:
+        if last is not None and seen.time_s - last[-1].time_s > TRACKER.lost_s:
             done.append(last)
             last = None
         if last is None:
             open_[seen.index] = last = []
         last.append(seen)
     done += open_.values()
-    return sorted(done, key=lambda group: (group[0].seq, group[0].index))
+    confirmed = [group for group in done if _confirmed(group)]
+    return sorted(confirmed, key=lambda group: (group[0].seq, group[0].index))
+
+
+def _confirmed(group: list[Seen]) -> bool:
+    """Whether the tracker would believe in it."""
+    often = len(group) >= TRACKER.confirm_hits
+    return often and sum(seen.confidence for seen in group) >= TRACKER.confirm_confidence
 
 
 def _seen_together(groups: list[list[Seen]]) -> list[list[int]]:
@@ -169,9 +178,9 @@ def _seen_together(groups: list[list[Seen]]) -> list[list[int]]:
 
 
 def _thinned(group: list[Seen]) -> list[Seen]:
-    if len(group) <= KEPT:
+    if len(group) <= MAX_OBSERVATIONS:
         return group
-    return [group[i] for i in np.unique(np.linspace(0, len(group) - 1, KEPT).round().astype(int)).tolist()]
+    return [group[i] for i in np.unique(np.linspace(0, len(group) - 1, MAX_OBSERVATIONS).round().astype(int)).tolist()]
 
 
 def _measured_tilts(drive: Drive, rng: np.random.Generator) -> dict[int, tuple[float, float]]:

@@ -50,7 +50,6 @@ class SightParams:
         threshold: boxes below it do not leave the model.
         person_share: pictures of a stall in which its seller is seen beside it.
         stall_cues: what the model calls a stall, with shares; the rest of the group is found beside it.
-        lost_s: longer gaps end a track.
         solid: things have depth, so that a box ends at the near edge of its thing, not at its middle. Off for flat
             boards, whose foot is where they are.
     """
@@ -72,7 +71,6 @@ class SightParams:
     threshold: float = 0.25
     person_share: float = 0.85
     stall_cues: tuple[tuple[str, float], ...] = (("stall", 0.6), ("umbrella", 0.25), ("cart", 0.15))
-    lost_s: float = 2.0
     solid: bool = True
 
 
