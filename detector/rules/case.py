@@ -99,6 +99,8 @@ class Case:
             return self.allowed("outside_patrol_area", p_violation=ruling.probability)
         code = "granted" if ruling.inside else "probably_granted"
         reasons = [*self._shown(ruling), self._reason(code, zone=zone.name)]
+        if zone.goods is not None:
+            reasons.append(self._reason("goods", goods=zone.goods))
         look_alike = self.rule.grants[zone.kind].look_alike
         return self.allowed(look_alike, reasons, (zone.zone_id, *ruling.permit_ids), ruling.probability)
 

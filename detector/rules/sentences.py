@@ -29,6 +29,10 @@ SENTENCES: Mapping[str, Text] = {
     ),
     "no_permit_now": Text(zh="“{zone}”此时没有有效的许可证", en="No permit is in force for “{zone}” at this time"),
     "not_in_use": Text(zh="“{zone}”在{on}不使用", en="“{zone}” is not in use on {on}"),
+    "goods": Text(
+        zh="这里许可经营：{goods}；卖的是什么，镜头看不出",
+        en="Permitted here: {goods}; a camera does not see what is sold",
+    ),
     "closed_now": Text(zh="“{zone}”临时关闭：{why}", en="“{zone}” is closed for the time being: {why}"),
     "unfiled_on_wall": Text(
         zh="“{zone}”墙面上的{thing}没有找到备案，请人工判断",

@@ -188,6 +188,14 @@ def test_a_closure_is_named_to_both_readers(folder):
     assert "roadworks" in answer.hit.reasons[0].text.en
 
 
+def test_what_a_pitch_is_for_is_told(folder):
+    edit_json(folder / PERMITTED, properties(2, goods={"zh": "水果", "en": "fruit"}))
+    answer = only(asked(site=load_site(folder)))
+    assert codes(answer) == ["granted", "goods", "permitted_vendor"]
+    assert answer.hit is not None
+    assert answer.hit.reasons[1].text.en == "Permitted here: fruit; a camera does not see what is sold"
+
+
 @pytest.mark.parametrize(
     ("moment", "said"),
     [
