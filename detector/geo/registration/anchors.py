@@ -31,6 +31,8 @@ TOGETHER_M: Final = 1.5
 """Things nearer than this are one: in a market row the next stall is 2.5 m on."""
 PARTS_M: Final = 2.5
 """Parts of a stall, seen side by side as other cues, reach so far."""
+NEAREST: Final = 12
+"""So many of the nearest pictures make a place."""
 TOGETHER_S: Final = 60.0
 OWN_SIGMA_MAX_M: Final = 3.0
 """A thing placed worse than this relative to the vehicle says nothing about metres."""
@@ -47,7 +49,7 @@ class Sighted:
     """A placed track of the pass.
 
     Attributes:
-        at_s: POSIX seconds, the middle of its sighting.
+        at_s: POSIX seconds to which its place belongs.
         east_north_m: (2,) where the fix puts it, on the plane of the pass.
         own_m2: (2, 2) error relative to the vehicle, that of the heading included.
         shift_m2: (2, 2) error of the fix.
@@ -82,11 +84,17 @@ def _sighted(track: Track, place: Place, point: Points) -> Sighted:
     return Sighted(
         track=track,
         place=place,
-        at_s=(track.first_seen_at.timestamp() + track.last_seen_at.timestamp()) / 2.0,
+        at_s=_time_of_place_s(track),
         east_north_m=point,
         own_m2=np.array(place.cov_own_m2) + np.outer(lever, lever) * place.sigma_heading_rad**2,
         shift_m2=np.array(place.pass_shift_m2),
     )
+
+
+def _time_of_place_s(track: Track) -> float:
+    """Mean time of the nearest pictures, by box height: they weigh most in a place."""
+    by_height = sorted(track.observations, key=lambda seen: (seen.xyxy[1] - seen.xyxy[3], seen.seq))
+    return float(np.mean([seen.captured_at.timestamp() for seen in by_height[:NEAREST]]))
 
 
 def groups(things: Sequence[Sighted]) -> list[int]:
@@ -108,16 +116,17 @@ def groups(things: Sequence[Sighted]) -> list[int]:
     return label
 
 
-def log_fit(thing: Sighted, attraction: Attraction, earlier: Sequence[Sighted]) -> Grid | None:
+def log_fit(thing: Sighted, attraction: Attraction, earlier: Sequence[Sighted], white_m: float) -> Grid | None:
     """Log likelihood of each shift by one thing, `None` when it tells nothing.
 
     Args:
         earlier: things that come before it, not of its own group.
+        white_m: one sigma of what its own fixes add.
     """
     rules = attraction.rules_for(thing.track.cue)
     if not rules or thing.track.moving or thing.own_sigma_m > OWN_SIGMA_MAX_M or is_ridden(thing.track):
         return None
-    own = thing.own_m2 + np.eye(2) * MAP_SIGMA_M**2
+    own = thing.own_m2 + np.eye(2) * (MAP_SIGMA_M**2 + white_m**2)
     kernel_cells = int(np.ceil(3.0 * np.sqrt(own.diagonal().max()) / CELL_M))
     place, track = thing.place, thing.track
     ground = attraction.around(

@@ -33,6 +33,11 @@ LANDMARK_MIN_M: Final = 0.5
 """A thing has a size: no landmark draws more sharply than this sigma."""
 ONE_THING: Final = frozenset({ZoneKind.VENDING_PITCH})
 """Zones that hold one thing at a time."""
+FRONT: Final = ZoneKind.SHOP_FRONTAGE
+LINE_M: Final = 2.0
+"""What a shop puts out stands along its line, on either side of it up to so far."""
+FINE: Final = 4
+"""Zones are drawn on a raster so many times as fine, then averaged: a pitch is six cells by four."""
 _SUBCELL_BITS: Final = 4
 
 Labels = NDArray[np.int16]
@@ -54,12 +59,13 @@ class Ground:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Drawing:
-    """A shape that draws: of a zone, or of a point permit (`zone` is `None`)."""
+    """A shape that draws: of a zone, or of a point permit (`zone` is `None`); `line` draws what shops put out."""
 
     kind: ZoneKind
     zone: Zone | None
     validity: Validity
     shape: BaseGeometry
+    line: BaseGeometry
 
 
 class Attraction:
@@ -71,7 +77,7 @@ class Attraction:
         kinds = {kind for rule in site.rules.values() for kind, density in rule.density.items() if density != 1.0}
         shapes: list[BaseGeometry] = site.zones.shapes.tolist()
         self._drawings = [
-            _Drawing(zone.kind, zone, zone.validity, shape)
+            _Drawing(zone.kind, zone, zone.validity, shape, _line(shape) if zone.kind is FRONT else shape)
             for zone, shape in zip(site.zones.zones, shapes, strict=True)
             if zone.kind in kinds
         ]
@@ -79,8 +85,8 @@ class Attraction:
             if permit.point is not None and permit.kind == "filed_sign" and ZoneKind.SIGN_REGISTRY in kinds:
                 spot = shapely.Point(*site.zones.to_plane([permit.point])[0].tolist())
                 disc = spot.buffer(max(permit.radius_m, LANDMARK_MIN_M))
-                self._drawings.append(_Drawing(ZoneKind.SIGN_REGISTRY, None, permit.validity, disc))
-        self._tree = shapely.STRtree([drawing.shape for drawing in self._drawings])
+                self._drawings.append(_Drawing(ZoneKind.SIGN_REGISTRY, None, permit.validity, disc, disc))
+        self._tree = shapely.STRtree([shapely.union(drawing.shape, drawing.line) for drawing in self._drawings])
 
     def rules_for(self, cue: str) -> tuple[Rule, ...]:
         """Rules that speak about a cue alone or as the lead of a group, and whose ground is not all alike."""
@@ -104,17 +110,19 @@ class Attraction:
         drawn = [(self._density(drawing, rules, first, last), drawing) for drawing in near]
         drawn = sorted(((density, drawing) for density, drawing in drawn if density != 1.0), key=lambda pair: pair[0])
         size = 2 * cells + 1
-        density, pitches = np.ones((size, size), np.float32), np.zeros((size, size), np.int16)
+        density = np.ones((FINE * size, FINE * size), np.float32)
+        pitches = np.zeros((size, size), np.int16)
         for number, (value, drawing) in enumerate(drawn, start=1):
-            rings = _rings(drawing.shape, (east_m, north_m), cells)
+            shape = drawing.line if any(rule.shop_reach_m is not None for rule in rules) else drawing.shape
+            corners = _rings(shape, (east_m, north_m), cells)
             # The denser is drawn last and wins.
-            cv2.fillPoly(density, rings, value, shift=_SUBCELL_BITS)
+            cv2.fillPoly(density, _fixed_point(corners, FINE), value, shift=_SUBCELL_BITS)
             if drawing.kind in ONE_THING:
-                cv2.fillPoly(pitches, rings, number, shift=_SUBCELL_BITS)
+                cv2.fillPoly(pitches, _fixed_point(corners, 1), number, shift=_SUBCELL_BITS)
         marks = self._landmark_density({rule.kind for rule in rules}, (east_m, north_m), cells)
         if not drawn and marks is None:
             return None
-        total = np.asarray(density, np.float64)
+        total = np.asarray(cv2.resize(density, (size, size), interpolation=cv2.INTER_AREA), np.float64)
         return Ground(total if marks is None else total + marks, np.asarray(pitches, np.int16))
 
     def _density(self, drawing: _Drawing, rules: Sequence[Rule], first: datetime, last: datetime) -> float:
@@ -152,15 +160,25 @@ class Attraction:
         return total
 
 
-def _rings(shape: BaseGeometry, centre: tuple[float, float], cells: int) -> list[NDArray[np.int32]]:
-    """All rings of an area in the raster's pixels, fixed point as `cv2.fillPoly` takes it; holes by even-odd."""
+def _line(shape: BaseGeometry) -> BaseGeometry:
+    """The band along the edge of a frontage: whose goods stand beyond the line is still drawn to it, not over it."""
+    return shapely.difference(shapely.buffer(shape, LINE_M), shapely.buffer(shape, -LINE_M))
+
+
+def _fixed_point(rings: list[NDArray[np.float64]], fine: int) -> list[NDArray[np.int32]]:
+    """Corners in cells as `cv2.fillPoly` takes them, on a raster `fine` times as fine; holes are even-odd there."""
+    middle = (fine - 1) / 2.0
+    return [np.round((ring * fine + middle) * 2**_SUBCELL_BITS).astype(np.int32) for ring in rings]
+
+
+def _rings(shape: BaseGeometry, centre: tuple[float, float], cells: int) -> list[NDArray[np.float64]]:
+    """All rings of an area in cells, from the middle of the cell in the south-west."""
     reach_m = 1.5 * cells * CELL_M
     east_m, north_m = centre
     # The far end of a long zone would leave the fixed-point range.
     near = shapely.clip_by_rect(shape, east_m - reach_m, north_m - reach_m, east_m + reach_m, north_m + reach_m)
-    rings: list[NDArray[np.int32]] = []
+    rings: list[NDArray[np.float64]] = []
     for part in shapely.get_parts(near).tolist():
         for ring in (part.exterior, *part.interiors) if part.geom_type == "Polygon" else ():
-            corners = (shapely.get_coordinates(ring) - centre) / CELL_M + cells
-            rings.append(np.round(corners * 2**_SUBCELL_BITS).astype(np.int32))
+            rings.append((shapely.get_coordinates(ring) - centre) / CELL_M + cells)
     return rings

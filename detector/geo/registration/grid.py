@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 Grid = NDArray[np.float64]
 """(2R + 1, 2R + 1): value at (north, east) = ((row - R) * CELL_M, (column - R) * CELL_M)."""
 
-CELL_M: Final = 0.25
-"""A twelfth of a pitch; a quarter of the best position that matching could give."""
-REACH_CELLS: Final = 96
+CELL_M: Final = 0.5
+"""A quarter of a pitch's depth; about the best sigma that matching gives."""
+REACH_CELLS: Final = 48
 """Shifts up to 24 m are weighed: the largest jump and some drift."""
 
 
@@ -47,6 +47,17 @@ def spread(grid: Grid, variance_m2: float) -> Grid:
         taps = cv2.getGaussianKernel(2 * int(np.ceil(4.0 * sigma)) + 1, sigma, cv2.CV_64F).ravel()
     blurred = cv2.sepFilter2D(grid, cv2.CV_64F, taps, taps, borderType=cv2.BORDER_CONSTANT)
     return np.maximum(np.asarray(blurred, np.float64), 0.0)
+
+
+def moved(grid: Grid, scale: float, by_m: NDArray[np.float64]) -> Grid:
+    """The raster read at ``scale * (east, north) + by_m`` for every cell; 0 beyond its edge."""
+    middle = len(grid) // 2
+    east, north = (middle * (1.0 - scale) + by_m / CELL_M).tolist()
+    take = np.array([[scale, 0.0, east], [0.0, scale, north]])
+    read = cv2.warpAffine(
+        grid, take, grid.shape[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_CONSTANT
+    )
+    return np.asarray(read, np.float64)
 
 
 def moments(weights: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -35,26 +35,26 @@ class FixErrors:
     """How a receiver's error behaves within a pass.
 
     Attributes:
-        walk_m_per_sqrt_s: the error drifts as a random walk: sd ``walk * sqrt(t)`` after t seconds. More forgets
-            faster and is right where the sky changes from house to house.
+        memory_s: correlation time of the error (Gauss-Markov). Shorter forgets faster, and is right where the sky
+            changes from house to house.
+        white_m: one sigma per axis of a single place's fixes besides.
         jump_share: P(a pass has a jump that the receiver does not declare).
         jump_sigma_m: one sigma per axis of such a jump.
-        jump_rate_hz: how often the error begins anew in mid-pass (into and out of a street canyon).
-        step_m: two fixes that disagree with the speed between them by more than this are a break.
+        jump_rate_hz: how often the error begins anew unseen, while the receiver tells no speed.
         good_sigma_m: a fix this good is not matched to a map: the map is no better.
     """
 
-    walk_m_per_sqrt_s: float = 0.1
+    memory_s: float = 90.0
+    white_m: float = 0.2
     jump_share: float = 0.15
     jump_sigma_m: float = 8.0
-    jump_rate_hz: float = 5e-4
-    step_m: float = 4.0
+    jump_rate_hz: float = 1e-3
     good_sigma_m: float = 0.4
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.jump_share < 1.0:
             raise InputError(f"jump_share is {self.jump_share}; it is a share, 0 to below 1")
-        for name in ("walk_m_per_sqrt_s", "jump_sigma_m", "jump_rate_hz", "step_m", "good_sigma_m"):
+        for name in ("memory_s", "white_m", "jump_sigma_m", "jump_rate_hz", "good_sigma_m"):
             if not getattr(self, name) > 0.0:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be above 0")
 

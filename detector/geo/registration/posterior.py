@@ -1,9 +1,10 @@
 """The offset of a pass over time, as a hidden Markov chain on a grid of shifts.
 
-The state is the shift s that lays the pass onto the map. Between two events it drifts (a random walk) and now and then
-begins anew from its prior (a jump). Each event multiplies in how well a thing, moved by s, fits the ground. The
-forward and the backward message of the sum-product algorithm (Rabiner 1989) meet at an event without its own factor:
-their product is the posterior from all other things, exactly, for the price of two passes over the events.
+The state is the shift s that lays the pass onto the map. Between two events it moves as the error of the fixes does: a
+Gauss-Markov drift, what the speed tells of it, and now and then a jump. Each event multiplies in how well a thing,
+moved by s, fits the ground. The forward and the backward message of the sum-product algorithm (Rabiner 1989) meet at
+an event without its own factor: their product is the posterior from all other things, for two passes over the events.
+Weighing every shift on a grid instead of climbing to the nearest one is correlative matching (Olson 2009).
 
 The prior is a mixture: the fix's own normal error, and with a small share a jump that the receiver did not declare.
 """
@@ -18,11 +19,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.geo.registration.grid import CELL_M, REACH_CELLS, Grid, gaussian, moments, spread
+from detector.geo.registration.grid import CELL_M, REACH_CELLS, Grid, gaussian, moments, moved, spread
 from detector.geo.registration.model import REFUSALS, FixErrors, Refusal
+from detector.geo.registration.odometry import Change
 from detector.hit import PassOffset
 
-MODE_FLOOR: Final = 0.1
+MODE_FLOOR: Final = 0.3
 """Shifts at least this likely against the best one, and joined to it, are one mode with it."""
 RIVAL_SHARE: Final = 0.25
 """A second mode with this part of the best one's weight makes the match ambiguous."""
@@ -30,6 +32,10 @@ TIGHTER: Final = 0.75
 """The sigma of a match must be below this part of the fix's own."""
 SHARED_M: Final = 0.2
 """One sigma of what all anchors may be wrong by together: the map's own shift, a camera's pitch."""
+JUMP_SIGMAS2: Final = 16.0
+"""A change of the error beyond four sigmas of drift and speed is a jump: no drift explains it."""
+UNSEEN: Final = 1e-6
+"""Least share of every step that begins anew, so that no evidence can run into nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,14 +45,36 @@ class Event:
     Attributes:
         at_s: seconds on any clock, not before the event before it.
         log_fit: log likelihood of each shift by what was seen here; `None` when it says nothing.
-        begins_anew: the fixes broke before it: nothing earlier is of use.
-        cov_m2: the fix's own error here, (2, 2).
+        change: how the error of the fixes changed since the event before; `None` where nothing earlier is of use.
+        cov_m2: (2, 2) the fix's own error here.
     """
 
     at_s: float
     log_fit: Grid | None
-    begins_anew: bool
+    change: Change | None
     cov_m2: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Step:
+    """One step of the chain: ``s -> scale * s - by_m``, then a round normal error, or anew from the prior."""
+
+    scale: float
+    by_m: NDArray[np.float64]
+    variance_m2: float
+    anew: float
+    prior: Grid
+
+    def forward(self, weights: Grid) -> Grid:
+        """Weights of the state after the step, sum 1."""
+        kept = spread(moved(weights, 1.0 / self.scale, self.by_m / self.scale), self.variance_m2)
+        return _normal((1.0 - self.anew) * kept / max(kept.sum(), UNSEEN) + self.anew * self.prior)
+
+    def backward(self, weights: Grid) -> Grid:
+        """Likelihood of the state before the step, up to a factor."""
+        kept = moved(spread(weights, self.variance_m2), self.scale, -self.by_m)
+        likely = (1.0 - self.anew) * kept + self.anew * float((self.prior * weights).sum())
+        return likely / likely.max()
 
 
 def prior(cov_m2: NDArray[np.float64], errors: FixErrors) -> Grid:
@@ -59,48 +87,41 @@ def prior(cov_m2: NDArray[np.float64], errors: FixErrors) -> Grid:
 def leave_one_out(events: Sequence[Event], errors: FixErrors) -> Iterator[Grid]:
     """For each event, last to first, the posterior of the shift at its time from all other events, with sum 1."""
     before: list[NDArray[np.float32]] = []
-    priors: list[Grid] = []
-    message = np.zeros(0)
-    for index, event in enumerate(events):
-        if index == 0 or event.begins_anew:
-            priors.append(prior(event.cov_m2, errors))
-            message = priors[-1]
+    steps: list[_Step | None] = []
+    message = start = np.zeros(0)
+    for event, last in zip(events, (None, *events), strict=False):
+        if last is None or event.change is None:
+            message = start = prior(event.cov_m2, errors)
+            steps.append(None)
         else:
-            priors.append(priors[-1])
-            gap_s = event.at_s - events[index - 1].at_s
-            message = _normal(_forward(message, events[index - 1].log_fit, gap_s, priors[-1], errors))
+            step = _step(event.change, event.at_s - last.at_s, event.cov_m2, start, errors)
+            message = step.forward(_weighed(message, last))
+            steps.append(step)
         before.append(message.astype(np.float32))
     after = np.ones_like(message)
     for index in range(len(events) - 1, -1, -1):
-        if index + 1 < len(events):
-            following = events[index + 1]
-            if following.begins_anew:
-                after = np.ones_like(after)
-            else:
-                after = _backward(after, following, following.at_s - events[index].at_s, priors[index], errors)
+        following = steps[index + 1] if index + 1 < len(events) else None
+        after = np.ones_like(after) if following is None else following.backward(_weighed(after, events[index + 1]))
         yield _normal(before[index] * after)
 
 
-def _forward(message: Grid, log_fit: Grid | None, gap_s: float, anew: Grid, errors: FixErrors) -> Grid:
-    weighed = _normal(message if log_fit is None else message * _fit(log_fit))
-    jump = _jump_share(gap_s, errors)
-    return (1.0 - jump) * spread(weighed, errors.walk_m_per_sqrt_s**2 * gap_s) + jump * anew
+def _step(change: Change, gap_s: float, cov_m2: NDArray[np.float64], start: Grid, errors: FixErrors) -> _Step:
+    """Drift and what the speed tells of it, weighed against each other."""
+    sigma2 = float(np.trace(cov_m2)) / 2.0
+    kept = float(np.exp(-gap_s / errors.memory_s))
+    drift2 = sigma2 * (1.0 - kept**2)
+    anew = max(UNSEEN, -float(np.expm1(-errors.jump_rate_hz * change.blind_s)))
+    if change.blind_s > 0.5 * gap_s or gap_s <= 0.0:
+        return _Step(kept, np.zeros(2), drift2, anew, start)
+    told2 = change.variance_m2 + sigma2 * -float(np.expm1(-2.0 * change.blind_s / errors.memory_s))
+    if float(change.east_north_m @ change.east_north_m) > JUMP_SIGMAS2 * (drift2 + told2):
+        return _Step(1.0, change.east_north_m, told2, anew, start)
+    share = drift2 / (drift2 + told2)
+    return _Step(kept + (1.0 - kept) * share, change.east_north_m * share, told2 * share, anew, start)
 
 
-def _backward(message: Grid, event: Event, gap_s: float, anew: Grid, errors: FixErrors) -> Grid:
-    weighed = message if event.log_fit is None else message * _fit(event.log_fit)
-    jump = _jump_share(gap_s, errors)
-    stayed = (1.0 - jump) * spread(weighed, errors.walk_m_per_sqrt_s**2 * gap_s)
-    back = stayed + jump * float((anew * weighed).sum())
-    return back / back.max()
-
-
-def _fit(log_fit: Grid) -> Grid:
-    return np.exp(log_fit - log_fit.max())
-
-
-def _jump_share(gap_s: float, errors: FixErrors) -> float:
-    return float(-np.expm1(-errors.jump_rate_hz * gap_s))
+def _weighed(message: Grid, event: Event) -> Grid:
+    return message if event.log_fit is None else _normal(message * np.exp(event.log_fit - event.log_fit.max()))
 
 
 def _normal(weights: Grid) -> Grid:
@@ -133,7 +154,7 @@ def summary(posterior: Grid, cov_m2: NDArray[np.float64], anchors: int) -> PassO
 def _has_rival(posterior: Grid) -> bool:
     """Whether a second mode, apart from the best one, is worth naming."""
     # Ripples of the raster are no modes.
-    smooth = spread(posterior, (2.0 * CELL_M) ** 2)
+    smooth = spread(posterior, CELL_M**2)
     likely = (smooth >= MODE_FLOOR * smooth.max()).astype(np.uint8)
     labels = np.asarray(cv2.connectedComponents(likely, connectivity=8)[1], np.int64)
     weights = np.bincount(labels.ravel(), weights=smooth.ravel())[1:]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +9,13 @@ from typing import Final
 
 import numpy as np
 
+from detector.frame import Fix
 from detector.geo.localise import Unplaced
 from detector.geo.registration.anchors import Sighted, groups, log_fit, sighted
 from detector.geo.registration.attraction import Attraction
-from detector.geo.registration.breaks import breaks
 from detector.geo.registration.grid import Grid
 from detector.geo.registration.model import REFUSALS, FixErrors, Landmark, Refusal, Registration
+from detector.geo.registration.odometry import Odometry
 from detector.geo.registration.posterior import Event, leave_one_out, summary
 from detector.hit import PassOffset, Place
 from detector.site.model import Site
@@ -46,9 +46,10 @@ def register(
     landmarks: Sequence[Landmark] = (),
     errors: FixErrors | None = None,
     wanted: Collection[str] | None = None,
+    fixes: Sequence[Fix] = (),
 ) -> Registration:
     """Register one pass of a vehicle or drone; see `Registrar.register`, which is quicker for many passes."""
-    return Registrar(site, landmarks=landmarks, errors=errors).register(tracks, places, wanted=wanted)
+    return Registrar(site, landmarks=landmarks, errors=errors).register(tracks, places, wanted=wanted, fixes=fixes)
 
 
 class Registrar:
@@ -64,6 +65,7 @@ class Registrar:
         places: Mapping[str, Place | Unplaced | None],
         *,
         wanted: Collection[str] | None = None,
+        fixes: Sequence[Fix] = (),
     ) -> Registration:
         """The offset of every placed track, from all the other things of the pass.
 
@@ -71,6 +73,7 @@ class Registrar:
             tracks: of one pass, near in time; those of earlier stretches serve as anchors only.
             places: by track id, as the fix gave them (`Place.offset` unset).
             wanted: track ids to answer for; all when `None`.
+            fixes: more fixes of the pass than the tracks' own; they tell how the error changed between things.
 
         Returns:
             An offset or a refusal for each wanted track that has a place.
@@ -82,7 +85,8 @@ class Registrar:
         refused = dict.fromkeys(sorted(asked & good), REFUSALS["good_fix"])
         offsets: dict[str, PassOffset] = {}
         if asked - good:
-            for thing, found in self._found(self._groups(things), breaks(tracks, self._errors.step_m)):
+            seen = [seen.fix for track in tracks for seen in track.observations if seen.fix is not None]
+            for thing, found in self._found(self._groups(things), Odometry((*fixes, *seen))):
                 name = thing.track.track_id
                 if name not in asked or name in good:
                     continue
@@ -107,18 +111,22 @@ class Registrar:
         own = members[number]
         earlier = [thing for other in members if other < number for thing in members[other]]
         chosen = [own[i] for i in sorted({round(k * (len(own) - 1) / max(GROUP_MAX - 1, 1)) for k in range(GROUP_MAX)})]
-        fits = [fit for thing in chosen if (fit := log_fit(thing, self._attraction, earlier)) is not None]
+        fits = [
+            fit
+            for thing in chosen
+            if (fit := log_fit(thing, self._attraction, earlier, self._errors.white_m)) is not None
+        ]
         at_s = float(np.mean([thing.at_s for thing in own]))
         return _Group(tuple(own), at_s, np.mean(fits, axis=0) if fits else None)
 
-    def _found(self, ordered: Sequence[_Group], steps_s: Sequence[float]) -> list[tuple[Sighted, PassOffset | Refusal]]:
+    def _found(self, ordered: Sequence[_Group], odometry: Odometry) -> list[tuple[Sighted, PassOffset | Refusal]]:
         """Offset or refusal of every thing."""
         events: list[Event] = []
-        for index, group in enumerate(ordered):
+        for group in ordered:
             cov = np.mean([thing.shift_m2 for thing in group.members], axis=0)
-            anew = index == 0 or bisect(steps_s, ordered[index - 1].at_s) != bisect(steps_s, group.at_s)
-            anew = anew or _other_quality(cov, events[-1].cov_m2)
-            events.append(Event(group.at_s, group.log_fit, anew, cov))
+            fresh = not events or _other_quality(cov, events[-1].cov_m2)
+            change = None if fresh else odometry.change(events[-1].at_s, group.at_s)
+            events.append(Event(group.at_s, group.log_fit, change, cov))
         found: list[tuple[Sighted, PassOffset | Refusal]] = []
         posteriors = leave_one_out(events, self._errors)
         for index, posterior in zip(range(len(events) - 1, -1, -1), posteriors, strict=True):
@@ -134,8 +142,8 @@ def _other_quality(cov: Grid, before: Grid) -> bool:
 
 def _anchors(events: Sequence[Event], index: int) -> int:
     """How many other events of the same history say something about this one's shift."""
-    first = max(i for i in range(index + 1) if events[i].begins_anew)
-    last = next((i for i in range(index + 1, len(events)) if events[i].begins_anew), len(events))
+    first = max(i for i in range(index + 1) if events[i].change is None)
+    last = next((i for i in range(index + 1, len(events)) if events[i].change is None), len(events))
     return sum(
         event.log_fit is not None and abs(event.at_s - events[index].at_s) <= NEAR_S
         for event in (*events[first:index], *events[index + 1 : last])

@@ -45,29 +45,45 @@ MARKET = market()
 
 
 class Pass:
-    """Things seen on one pass, with the fix off by `error_m` (east, north)."""
+    """Things seen on one pass along the street, eastward at 4 m/s, with the fix off by `error_m` (east, north).
 
-    def __init__(self, error_m=(0.0, 0.0), sigma_m: float = FIX_SIGMA_M, own_m: float = OWN_SIGMA_M) -> None:
-        self.error_m, self.sigma_m, self.own_m = np.array(error_m), sigma_m, own_m
+    `step` makes the error another one from a time on: (seconds, (east, north)).
+    """
+
+    def __init__(
+        self,
+        error_m=(0.0, 0.0),
+        sigma_m: float = FIX_SIGMA_M,
+        own_m: float = OWN_SIGMA_M,
+        step: tuple[float, tuple[float, float]] | None = None,
+    ) -> None:
+        self.error_m, self.sigma_m, self.own_m, self.step = np.array(error_m), sigma_m, own_m, step
         self.tracks: list[Track] = []
         self.places: dict[str, Place | Unplaced] = {}
+        self.fixes = [self._fix(0.2 * number) for number in range(200)]
+
+    def _error(self, at_s: float) -> np.ndarray:
+        stepped = self.step is not None and at_s >= self.step[0]
+        return self.error_m + (self.step[1] if self.step is not None and stepped else 0.0)
+
+    def _fix(self, at_s: float) -> Fix:
+        ((lon, lat),) = PLANE.lon_lat_deg(np.array([at_s * SPEED_M_S - 50.0, 0.0]) + self._error(at_s)).tolist()
+        at = MONDAY_10_LOCAL + timedelta(seconds=at_s)
+        return Fix(lon, lat, self.sigma_m, at, heading_deg=90.0, sigma_heading_deg=1.0, speed_m_s=SPEED_M_S)
 
     def see(self, east: float, north: float, cue: str = "stall", at_s: float | None = None, **fields) -> str:
-        """One more thing, truly at (east, north); the pass goes east along the street."""
-        start = MONDAY_10_LOCAL + timedelta(seconds=(east + 50) / SPEED_M_S if at_s is None else at_s)
+        """One more thing, truly at (east, north), when the vehicle is beside it."""
+        at_s = (east + 50) / SPEED_M_S if at_s is None else at_s
+        start = MONDAY_10_LOCAL + timedelta(seconds=at_s)
         track = make_track(cue, [(260.0, 60.0, 460.0, 180.0)] * 3, ordinal=len(self.tracks), start=start, **fields)
-        ((lon, lat),) = PLANE.lon_lat_deg(np.array([east, north]) + self.error_m).tolist()
-        own, shift = (
-            ((s**2, 0.0), (0.0, s**2)) if (s := self.own_m) else None,
-            ((self.sigma_m**2, 0.0), (0.0, self.sigma_m**2)),
-        )
-        assert own is not None
+        ((lon, lat),) = PLANE.lon_lat_deg(np.array([east, north]) + self._error(at_s)).tolist()
+        own, shift = (((sigma**2, 0.0), (0.0, sigma**2)) for sigma in (self.own_m, self.sigma_m))
         self.tracks.append(track)
         self.places[track.track_id] = Place(lon, lat, own, shift, shift, (0.0, 0.0), 0.0, 8.0, "vehicle_ground")
         return track.track_id
 
     def register(self, where: Site = MARKET, **fields) -> Registration:
-        return register(self.tracks, self.places, where, **fields)
+        return register(self.tracks, self.places, where, **{"fixes": self.fixes, **fields})
 
 
 def vendors(error_m=(0.0, 0.0), count: int = len(PITCHES_M), seed: int | None = None) -> Pass:
@@ -152,10 +168,10 @@ def test_a_row_of_bikes_does_not_draw_itself():
 
 def test_a_row_of_equal_pitches_is_ambiguous():
     """Every second pitch of a long row is taken: it fits as well one pitch on, and nobody is moved."""
-    street = market(tuple((4.0 * number, 6.0) for number in range(-12, 13)))
+    street = market(tuple((5.0 * number, 6.0) for number in range(-12, 13)))
     drive = Pass(error_m=(1.0, 0.0), sigma_m=6.0)
     for number in range(-3, 4):
-        drive.see(8.0 * number, 6.0, at_s=2.0 * number + 20.0)
+        drive.see(10.0 * number, 6.0, at_s=2.0 * number + 20.0)
     found = drive.register(street)
     assert not found.offsets
     codes = [refusal.code for refusal in found.refused.values()]
@@ -223,27 +239,38 @@ def test_only_wanted_tracks_are_answered_for():
     assert drive.register(wanted=[name]).offsets[name] == drive.register().offsets[name]
 
 
-def test_a_step_of_the_fixes_ends_the_memory():
-    """Four vendors before a 12 m step, four after it: each half has its own offset."""
-    half = len(PITCHES_M) // 2
+STEP = (17.7, (12.0, -4.0))
+"""Between the fourth and the fifth vendor: a canyon jump that the receiver does not declare."""
 
-    def drive(step_m: float) -> Pass:
-        seen = Pass()
-        for number, (east, north) in enumerate(PITCHES_M):
-            seen.error_m = np.array([step_m if number >= half else 0.0, 0.0])
-            at = MONDAY_10_LOCAL + timedelta(seconds=(east + 50) / SPEED_M_S)
-            ((lon, lat),) = PLANE.lon_lat_deg((east + seen.error_m[0], 0.0)).tolist()
-            fix = Fix(lon, lat, FIX_SIGMA_M, at, heading_deg=90.0, sigma_heading_deg=1.0, speed_m_s=SPEED_M_S)
-            seen.see(east, north, fixes=[fix] * 3)
-        return seen
 
-    stepped, steady = drive(12.0).register(), drive(0.0).register()
-    assert {offset.anchors for offset in steady.offsets.values()} == {len(PITCHES_M) - 1}
-    assert {offset.anchors for offset in stepped.offsets.values()} <= {half - 1}
-    for number, track in enumerate(drive(12.0).tracks):
-        if track.track_id in stepped.offsets:
-            expected = -12.0 if number >= half else 0.0
-            assert stepped.offsets[track.track_id].east_m == pytest.approx(expected, abs=1.5)
+def test_a_step_of_the_fixes_is_followed_by_the_speed():
+    """Positions step by 12.6 m, the speed does not: anchors of either side serve the other."""
+    drive = Pass((1.0, 1.0), step=STEP)
+    for middle in PITCHES_M:
+        drive.see(*middle)
+    found = drive.register()
+    assert len(found.offsets) == len(PITCHES_M)
+    for number, track in enumerate(drive.tracks):
+        expected = (-1.0, -1.0) if number < 4 else (-13.0, 3.0)
+        assert shift(found.offsets[track.track_id]) == pytest.approx(expected, abs=0.6)
+
+
+def test_without_a_speed_less_is_known():
+    told, untold = vendors(), vendors()
+    untold.fixes = [replace(fix, speed_m_s=None) for fix in untold.fixes]
+    with_speed, without = told.register().offsets, untold.register().offsets
+    for name, offset in without.items():
+        assert np.trace(offset.cov_m2) > np.trace(with_speed[name].cov_m2)
+
+
+def test_anchors_before_another_kind_of_fix_do_not_count():
+    drive = vendors()
+    for number, track in enumerate(drive.tracks):
+        if number < 4:
+            wide = ((100.0, 0.0), (0.0, 100.0))
+            drive.places[track.track_id] = replace(drive.places[track.track_id], pass_shift_m2=wide, cov_pass_m2=wide)
+    found = drive.register()
+    assert {offset.anchors for offset in found.offsets.values()} <= {3}
 
 
 def test_one_pitch_holds_one_stall():
@@ -342,7 +369,7 @@ def test_the_same_pass_gives_the_same_answer():
     ("make", "message"),
     [
         (lambda: FixErrors(jump_share=1.0), "jump_share is 1.0; it is a share, 0 to below 1"),
-        (lambda: FixErrors(walk_m_per_sqrt_s=0.0), "walk_m_per_sqrt_s is 0.0; it must be above 0"),
+        (lambda: FixErrors(memory_s=0.0), "memory_s is 0.0; it must be above 0"),
         (
             lambda: Landmark(Kind.STREET_STALL, 117.0, 34.0, ((1.0, 0.0), (0.0, 1.0)), presence=2.0),
             "landmark presence is 2.0; it is a probability, 0 to 1",
