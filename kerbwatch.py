@@ -39,6 +39,7 @@ class Entry:
 
 ENTRIES: dict[str, Entry] = {
     "patrol": Entry("edge.cli", "patrol", "Run a patrol over video or pictures: sealed reports out. 巡查"),
+    "coverage": Entry("edge.coverage.cli", "coverage", "Which ground was looked at, how often and how well. 覆盖"),
     "serve": Entry("server.cli", "serve", "Collect reports, make cases, serve reviewers. 服务端", "server"),
     "verify": Entry("detector.evidence.cli", "verify", "Check every seal and hash of a case or a report folder. 验真"),
     "label": Entry("server.labels.cli", "app", "Turn reviewed cases into training labels. 标注导出", "server"),
