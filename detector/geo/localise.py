@@ -40,7 +40,7 @@ from detector.geo.sight import (
 from detector.geo.terrain import FINE_SIGMA_M, Terrain
 from detector.geo.trajectory import Path, measured_attitude, path_of
 from detector.geo.triangulate import MIN_FRAMES, Looks, triangulate
-from detector.geo.view import Views, fixed_view, moving_views
+from detector.geo.view import Views, carried_views, fixed_view
 from detector.hit import Matrix2, Place
 from detector.tracks import Track
 
@@ -127,20 +127,21 @@ def _from_carrier(track: Track, camera: VehicleCamera | DroneCamera, terrain: Te
     seen = track.observations
     times_s = np.array([(look.captured_at - seen[0].captured_at).total_seconds() for look in seen])
     fixed = np.array([row for row, look in enumerate(seen) if look.fix is not None], np.int64)
-    fixes: list[Fix | None] = [None] * len(seen)
-    path: Path | None = None
-    if len(fixed):
-        path = path_of([look.fix for look in seen if look.fix is not None], times_s[fixed], camera)
-        for row, fix in zip(fixed.tolist(), path.fixes, strict=True):
-            fixes[row] = fix
-    lacks = [_lacks(fix, camera) for fix in fixes]
-    above = np.array(
-        [isinstance(camera, DroneCamera) and f is not None and f.pitch_deg <= FROM_ABOVE_DEG for f in fixes]
-    )
+    path = path_of([look.fix for look in seen if look.fix is not None], times_s[fixed], camera) if len(fixed) else None
+    lacks = [_lacks(look.fix, camera) for look in seen]
+    # The horizon needs no fix: a sign up on a wall is known not to stand on the ground, even in a tunnel.
+    plane = path.plane if path else LocalPlane(0.0, 0.0)
+    antenna, attitude, height = np.zeros((len(seen), 2)), np.zeros((len(seen), 3)), np.full(len(seen), np.nan)
+    if path is not None:
+        for row, heading in zip(fixed.tolist(), np.isnan(path.heading_deg).tolist(), strict=True):
+            lacks[row] = "no_heading" if heading else lacks[row]
+        antenna[fixed] = path.east_north_m
+        pitch = [fix.pitch_deg for fix in path.given]
+        attitude[fixed] = np.column_stack((np.nan_to_num(path.heading_deg), pitch, path.roll_deg))
+        height[fixed] = [fix.above_ground_m or np.nan for fix in path.given]
+    views = carried_views(camera, plane, antenna, attitude, height)
+    above = isinstance(camera, DroneCamera) & (attitude[:, 1] <= FROM_ABOVE_DEG)
     contacts = contacts_of(seen, above)
-    first = next((fix for fix in fixes if fix is not None), None)
-    plane = LocalPlane(first.lon_deg, first.lat_deg) if first else LocalPlane(0.0, 0.0)
-    views, antenna = moving_views(camera, fixes, plane)
     bearings = bearings_of(seen, contacts, camera.lens, camera.sigmas.pixel_px)
     trust = _carried_trust(camera, path, terrain)
     known = ~contacts.cut_off & np.array([not lack for lack in lacks], np.bool_)
@@ -154,8 +155,6 @@ def _from_carrier(track: Track, camera: VehicleCamera | DroneCamera, terrain: Te
 def _lacks(fix: Fix | None, camera: VehicleCamera | DroneCamera) -> str:
     if fix is None:
         return "no_fix"
-    if fix.heading_deg is None:
-        return "no_heading"
     return "no_height" if isinstance(camera, DroneCamera) and not fix.above_ground_m else ""
 
 
@@ -232,7 +231,7 @@ class _Carried:
 
     def _fix_heading_deg(self, on_path: Rows) -> Array:
         """One sigma of the fixes' headings. A drone's logs hold none, and then its gimbal's error is all there is."""
-        sigma = np.array([self.path.fixes[row].sigma_heading_deg for row in on_path.tolist()])
+        sigma = self.path.sigma_heading_deg[on_path]
         return np.where(sigma >= 180.0, 0.0, sigma) if isinstance(self.camera, DroneCamera) else sigma
 
     def _place(
@@ -247,7 +246,7 @@ class _Carried:
             sigma_heading_rad=sigma_heading_rad,
             range_m=range_m,
             method=method,
-            synthetic=any(fix.synthetic for fix in self.path.fixes),
+            synthetic=any(fix.synthetic for fix in self.path.given),
         )
 
 
@@ -257,10 +256,10 @@ def _carried_trust(camera: VehicleCamera | DroneCamera, path: Path | None, terra
     height_m = 0.0
     if path is not None:
         if isinstance(camera, DroneCamera):
-            height_m = max(fix.sigma_above_ground_m for fix in path.fixes)
+            height_m = max(fix.sigma_above_ground_m for fix in path.given)
         elif path.leant:
             sway_roll = sigmas.lean_deg
-        elif measured_attitude(path.fixes):
+        elif measured_attitude(path.given):
             sway_pitch, sway_roll = min(sway_pitch, MEASURED_SWAY_DEG), min(sway_roll, MEASURED_SWAY_DEG)
     return _trust(sigmas, sway_pitch_deg=sway_pitch, sway_roll_deg=sway_roll, height_m=height_m, terrain=terrain)
 

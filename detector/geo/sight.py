@@ -4,7 +4,8 @@ With the ray ``r = (a, b, c)`` in east, north, up from the camera at height h, o
 (``s = 0`` without a terrain), the point is ``C + t (a, b)`` with ``t`` from ``h + t c = rise(C + t (a, b))``. Errors
 are carried through by first-order propagation (Hartley and Zisserman, Multiple View Geometry, 5.2) with the derivatives
 ``dt = t (s . (da, db) - dc) / (c - s . (a, b))`` for a change of the ray, and ``dt = dg / (c - s . (a, b))`` for ground
-that lies dg higher. A small turn by w about an axis changes the ray by ``w x r``; a heading turns about "down".
+that lies dg higher. A small turn by w about an axis changes the ray by ``w x r``, so a row j of the first derivative
+becomes ``j . (w x r) = -j [r] w`` with ``[r] w = r x w``; a heading turns about "down".
 """
 
 from __future__ import annotations
@@ -133,6 +134,28 @@ class Trust:
     height_m: float = 0.0
 
 
+def skew(vectors: Array) -> Array:
+    """(K, 3) -> (K, 3, 3): ``skew(a) @ b`` is the cross product a x b."""
+    x, y, z = vectors.T
+    zero = np.zeros_like(x)
+    return np.stack((zero, -z, y, z, zero, -x, -y, x, zero), axis=1).reshape(-1, 3, 3)
+
+
+def turns_of(views: Views, rows: NDArray[np.int64], trust: Trust) -> Array:
+    """(K, 3, 5) turns by one sigma: sway in pitch and roll, the mounting's pitch and roll, a standing heading."""
+    axes = axes_of(views, rows)
+    return np.stack(
+        (
+            axes.body_pitch * trust.sway_pitch_rad,
+            axes.body_roll * trust.sway_roll_rad,
+            axes.mount_pitch * trust.pitch_rad,
+            axes.mount_roll * trust.roll_rad,
+            np.broadcast_to(DOWN * trust.heading_rad, axes.body_pitch.shape),
+        ),
+        axis=2,
+    )
+
+
 def sights_by_pose(
     views: Views, bearings: Bearings, trust: Trust, known: NDArray[np.bool_], terrain: Terrain | None
 ) -> tuple[Sights, list[str]]:
@@ -149,22 +172,15 @@ def sights_by_pose(
     usable = np.array([not reason for reason in reasons], np.bool_) & known & np.isfinite(hits.arm_m).all(axis=1)
     rows = np.flatnonzero(usable).astype(np.int64)
     street, arm = street[rows], hits.arm_m[rows]
-    carry = _Carry(street, hits.ray_length[rows], hits.slope[rows])
+    by_ray = _by_ray(street, hits.ray_length[rows], hits.slope[rows])
     camera = views.body[rows] @ views.mount
-    by_pixel = np.stack([carry.by_ray((camera @ bearings.slope[rows, k, :, None])[..., 0]) for k in (0, 1)], axis=2)
+    by_pixel = by_ray @ camera @ bearings.slope[rows].transpose(0, 2, 1)
     cov_pixel = (by_pixel * bearings.cov_px[rows][:, None, :]) @ by_pixel.transpose(0, 2, 1)
-    axes = axes_of(views, rows)
+    turns = turns_of(views, rows, trust)
+    by_turn = -by_ray @ skew(street) @ turns
     ground_m = np.hypot(np.where(hits.mapped[rows], trust.mapped_m, trust.ground_m), trust.height_m)
-    moves = [
-        carry.by_ray(np.cross(axes.body_pitch, street)) * trust.sway_pitch_rad,
-        carry.by_ray(np.cross(axes.body_roll, street)) * trust.sway_roll_rad,
-        carry.by_ray(np.cross(axes.mount_pitch, street)) * trust.pitch_rad,
-        carry.by_ray(np.cross(axes.mount_roll, street)) * trust.roll_rad,
-        carry.by_ray(np.cross(DOWN, street)) * trust.heading_rad,
-        carry.by_height() * ground_m[:, None],
-    ]
-    by_common = np.stack(moves, axis=2)
-    cov_common = by_common @ by_common.transpose(0, 2, 1)
+    by_height = by_ray[:, :, 2] * (-ground_m / hits.ray_length[rows])[:, None]
+    cov_common = by_turn @ by_turn.transpose(0, 2, 1) + by_height[:, :, None] * by_height[:, None, :]
     sights = Sights(views.plane, rows, views.centre_m[rows, :2] + arm, arm, cov_pixel, cov_common)
     return sights, reasons
 
@@ -188,26 +204,14 @@ def _reasons(bearings: Bearings, street: Array, hits: GroundHits, reach: Array) 
     return reasons
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Carry:
-    """How K ground points move when their rays or their ground do: formulas in the module's docstring."""
-
-    ray: Array
-    length: Array
-    slope: Array
-
-    def _sinking(self) -> Array:
-        """``c - s . (a, b)``: how fast the ray comes nearer to the ground, negative; (K, 1)."""
-        return (self.ray[:, 2] - (self.slope * self.ray[:, :2]).sum(axis=1))[:, None]
-
-    def by_ray(self, change: Array) -> Array:
-        """(K, 2) for changes (K, 3) of the rays."""
-        along = ((self.slope * change[:, :2]).sum(axis=1) - change[:, 2])[:, None]
-        return self.length[:, None] * (change[:, :2] + self.ray[:, :2] * along / self._sinking())
-
-    def by_height(self) -> Array:
-        """(K, 2) for ground that lies a metre higher."""
-        return self.ray[:, :2] / self._sinking()
+def _by_ray(ray: Array, length: Array, slope: Array) -> Array:
+    """(K, 2, 3) how the ground points move with their rays: formulas in the module's docstring."""
+    sinking = ray[:, 2] - (slope * ray[:, :2]).sum(axis=1)
+    along = np.column_stack((slope, -np.ones(len(ray)))) / sinking[:, None]
+    moves = ray[:, :2, None] * along[:, None, :]
+    moves[:, 0, 0] += 1.0
+    moves[:, 1, 1] += 1.0
+    return length[:, None, None] * moves
 
 
 def sights_by_homography(

@@ -57,16 +57,33 @@ class Path:
     """Where the carrier was at N observations.
 
     Attributes:
-        fixes: positions, headings and (two-wheeler) roll to reckon with; a heading is `None` where none could be held.
+        plane: east and north are counted from here, the first fix.
+        east_north_m: (N, 2).
+        heading_deg, sigma_heading_deg: (N,) from the fix or held; NaN where none could be held.
+        roll_deg: (N,) from the fix, or reckoned from the turns (`leant`).
         drift_m2: (N, N) covariance, per axis, of the positions against each other (about the path's middle).
         shift_m2: (2, 2) covariance of the whole path, shared by the pass.
-        leant: roll was reckoned from the turns.
+        given: (N) the fixes it was made from, headings held.
     """
 
-    fixes: tuple[Fix, ...]
+    plane: LocalPlane
+    east_north_m: Array
+    heading_deg: Array
+    sigma_heading_deg: Array
+    roll_deg: Array
     drift_m2: Array
     shift_m2: Array
-    leant: bool = False
+    leant: bool
+    given: tuple[Fix, ...]
+
+    @property
+    def fixes(self) -> tuple[Fix, ...]:
+        """The fixes moved onto the path."""
+        places = self.plane.lon_lat_deg(self.east_north_m).tolist()
+        return tuple(
+            replace(fix, lon_deg=lon, lat_deg=lat, roll_deg=roll)
+            for fix, (lon, lat), roll in zip(self.given, places, self.roll_deg.tolist(), strict=True)
+        )
 
 
 def path_of(fixes: Sequence[Fix], times_s: Array, camera: object) -> Path:
@@ -75,18 +92,22 @@ def path_of(fixes: Sequence[Fix], times_s: Array, camera: object) -> Path:
     plane = LocalPlane(held[0].lon_deg, held[0].lat_deg)
     given = plane.east_north_m([(fix.lon_deg, fix.lat_deg) for fix in held])
     sigma = np.array([fix.sigma_m for fix in held])
-    steps, variance = _steps(held, times_s, given, sigma)
+    heading_deg = np.array([np.nan if fix.heading_deg is None else fix.heading_deg for fix in held], np.float64)
+    steps, variance = _steps(_velocity(held, heading_deg), times_s, given, sigma)
     path = np.concatenate((np.zeros((1, 2)), np.cumsum(steps, axis=0)))
-    off = given - path
-    middle, scatter = _robust_middle(off, sigma, times_s)
-    places = plane.lon_lat_deg(path + middle).tolist()
-    roll = _roll(held, times_s, camera)
-    moved = tuple(
-        replace(fix, lon_deg=lon, lat_deg=lat) if roll is None else replace(fix, lon_deg=lon, lat_deg=lat, roll_deg=r)
-        for fix, (lon, lat), r in zip(held, places, roll if roll is not None else sigma.tolist(), strict=True)
+    middle, scatter = _robust_middle(given - path, sigma, times_s)
+    rolls = _roll(held, times_s, camera)
+    return Path(
+        plane=plane,
+        east_north_m=path + middle,
+        heading_deg=heading_deg,
+        sigma_heading_deg=np.array([fix.sigma_heading_deg for fix in held]),
+        roll_deg=np.array([fix.roll_deg for fix in held]) if rolls is None else np.array(rolls),
+        drift_m2=_drift(variance),
+        shift_m2=np.eye(2) * float((sigma**2).mean()) + scatter,
+        leant=rolls is not None,
+        given=held,
     )
-    shift = np.eye(2) * float((sigma**2).mean()) + scatter
-    return Path(moved, _drift(variance), shift, roll is not None)
 
 
 def hold_headings(fixes: Sequence[Fix], times_s: Array) -> tuple[Fix, ...]:
@@ -106,12 +127,11 @@ def hold_headings(fixes: Sequence[Fix], times_s: Array) -> tuple[Fix, ...]:
     return tuple(held)
 
 
-def _steps(fixes: Sequence[Fix], times_s: Array, given: Array, sigma: Array) -> tuple[Array, Array]:
+def _steps(velocity: Array | None, times_s: Array, given: Array, sigma: Array) -> tuple[Array, Array]:
     """Steps of the path (N - 1, 2) and their variance per axis (N - 1,)."""
     dt = np.diff(times_s)
     by_position = np.diff(given, axis=0)
     wander = 2.0 * sigma[1:] * sigma[:-1] * -np.expm1(-np.maximum(dt, 0.0) / WANDER_S)
-    velocity = _velocity(fixes)
     if velocity is None:
         return by_position, wander
     by_velocity = (velocity[1:] + velocity[:-1]) / 2.0 * dt[:, None]
@@ -123,15 +143,12 @@ def _steps(fixes: Sequence[Fix], times_s: Array, given: Array, sigma: Array) -> 
     return share * by_position + (1.0 - share) * by_velocity, walk * wander / (walk + wander)
 
 
-def _velocity(fixes: Sequence[Fix]) -> Array | None:
+def _velocity(fixes: Sequence[Fix], heading_deg: Array) -> Array | None:
     """(N, 2) east, north; `None` when any fix lacks speed or heading."""
-    rows: list[tuple[float, float]] = []
-    for fix in fixes:
-        if fix.speed_m_s is None or fix.heading_deg is None:
-            return None
-        rows.append((fix.speed_m_s, fix.heading_deg))
-    speed, heading = np.array(rows).T
-    return np.column_stack((np.sin(np.radians(heading)), np.cos(np.radians(heading)))) * speed[:, None]
+    speed = np.array([np.nan if fix.speed_m_s is None else fix.speed_m_s for fix in fixes], np.float64)
+    heading = np.radians(heading_deg)
+    velocity = np.column_stack((np.sin(heading), np.cos(heading))) * speed[:, None]
+    return velocity if bool(np.isfinite(velocity).all()) else None
 
 
 def _robust_middle(off: Array, sigma: Array, times_s: Array) -> tuple[Array, Array]:
@@ -174,10 +191,11 @@ def lean_deg(fixes: Sequence[Fix], times_s: Array) -> list[float] | None:
     """Roll (N) of a two-wheeler from speed and yaw rate, right side down positive; `None` without a second of both."""
     if len(fixes) < 3 or times_s[-1] - times_s[0] < TURN_WINDOW_S:
         return None
-    velocity = _velocity(fixes)
+    heading_deg = np.array([np.nan if fix.heading_deg is None else fix.heading_deg for fix in fixes], np.float64)
+    velocity = _velocity(fixes, heading_deg)
     if velocity is None:
         return None
-    heading = np.unwrap(np.radians([fix.heading_deg or 0.0 for fix in fixes]))
+    heading = np.unwrap(np.radians(heading_deg))
     near = (np.abs(times_s[:, None] - times_s[None, :]) <= TURN_WINDOW_S).astype(np.float64)
     near /= near.sum(axis=1, keepdims=True)
     time_off = times_s[None, :] - (near @ times_s)[:, None]

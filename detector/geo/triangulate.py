@@ -30,7 +30,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.geo.sight import DOWN, Trust, axes_of
+from detector.geo.sight import DOWN, Trust, axes_of, skew
 from detector.geo.terrain import Terrain, rise_and_slope
 from detector.geo.view import Views
 
@@ -45,7 +45,7 @@ MIN_PARALLAX_DEG = 5.0
 MIN_FRAMES = 3
 OUTLIER_SIGMA = 2.5
 _ROUNDS = 8
-_STILL_M = 0.005
+_STILL_M = 0.02
 _CHI2_95 = 1.645
 _SHARED, _YAW = np.arange(2, 6), 5
 """Columns of the unknowns: east, north, then what is shared: ground, pitch, roll and yaw of the mounting."""
@@ -149,19 +149,30 @@ class _Fit:
 
 def _believed(fit: _Fit) -> Array:
     """(M,) 1 for a frame that fits, falling with the square of what it misses by."""
-    distance2 = np.einsum("mi,mij,mj->m", fit.residual, np.linalg.inv(fit.frame_cov), fit.residual)
+    (a, b), (c, d) = fit.residual.T, fit.frame_cov[:, 1].T
+    e = fit.frame_cov[:, 0, 0]
+    # r^T [[e, c], [c, d]]^-1 r, written out.
+    distance2 = (d * a * a - 2.0 * c * a * b + e * b * b) / (e * d - c * c)
     return np.minimum(1.0, (OUTLIER_SIGMA**2 / np.maximum(distance2, 1e-9)) ** 2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Model:
-    """Directions to a point, and what errors do to them; all that does not depend on the point worked out once."""
+    """Directions to a point, and what errors do to them; all that does not depend on the point worked out once.
+
+    Attributes:
+        camera: (M, 3, 3) camera axes to east, north, up.
+        turns: (M, 3, 6) axes of the attitude's errors: three that come and go (sway in pitch and roll, heading) by one
+            sigma each, three that stay (pitch, roll and yaw of the mounting) by a radian.
+        kernels: (5, 2M, 2M) how far two frames share each error that comes and goes, and the drift east and north.
+        prior: (4,) one sigma of ground height, pitch, roll and yaw of the mounting.
+        base_m: (M,) height of the ground under the camera above `datum_m`.
+    """
 
     looks: Looks
     camera: Array
-    axes: Array
-    sway: Array
-    course: Array
+    turns: Array
+    kernels: Array
     prior: Array
     terrain: Terrain | None
     base_m: Array
@@ -171,19 +182,22 @@ class _Model:
     def of(looks: Looks, trust: Trust, terrain: Terrain | None) -> _Model:
         views = looks.views
         axes = axes_of(views, np.arange(len(views)))
+        down = np.broadcast_to(DOWN, axes.body_pitch.shape)
         turns = np.stack(
             (
                 axes.body_pitch * trust.sway_pitch_rad,
                 axes.body_roll * trust.sway_roll_rad,
-                DOWN * looks.heading_rad[:, None],
+                down * looks.heading_rad[:, None],
                 axes.mount_pitch,
                 axes.mount_roll,
-                np.broadcast_to(DOWN, axes.body_pitch.shape),
-            )
+                down,
+            ),
+            axis=2,
         )
         gap_s = np.abs(looks.times_s[:, None] - looks.times_s[None, :])
-        base = np.zeros(len(views))
-        ground_m, datum = trust.ground_m, 0.0
+        sway = np.exp(-gap_s / SWAY_S)
+        kernels = np.stack((sway, sway, np.exp(-gap_s / COURSE_S), looks.drift_m2, looks.drift_m2))
+        base, datum, ground_m = np.zeros(len(views)), 0.0, trust.ground_m
         if terrain is not None:
             under = terrain.heights(views.plane.lon_lat_deg(views.centre_m[:, :2]))
             if bool(np.isfinite(under).all()):
@@ -195,9 +209,8 @@ class _Model:
         return _Model(
             looks=looks,
             camera=views.body @ views.mount,
-            axes=turns,
-            sway=np.exp(-gap_s / SWAY_S),
-            course=np.exp(-gap_s / COURSE_S),
+            turns=turns,
+            kernels=kernels.repeat(2, axis=1).repeat(2, axis=2),
             prior=np.maximum(prior, 1e-6),
             terrain=terrain,
             base_m=base,
@@ -218,12 +231,11 @@ class _Model:
         bend[:, 0, 0] = bend[:, 1, 2] = 1.0 / seen[:, 1]
         bend[:, :, 1] = -tangent / seen[:, 1:2]
         by_place = bend @ self.camera.transpose(0, 2, 1)
-        # A camera turned by w sees the point turned by -w.
-        by_turn = -np.einsum("mij,amj->ami", by_place, np.cross(self.axes, away[None]))
+        # A camera turned by w sees the point turned by -w: -j . (w x d) = j [d] w for each row j.
+        by_turn = by_place @ skew(away) @ self.turns
         by_point = by_place[:, :, :2] + by_place[:, :, 2:] * slope
-        cov = self._covariance(by_turn, by_place[:, :, :2], kept)
-        design = np.concatenate((by_point, by_place[:, :, 2:], by_turn[3:].transpose(1, 2, 0)), axis=2)
-        design = design.reshape(2 * count, 6)
+        cov = self._covariance(np.concatenate((by_turn[:, :, :3], by_place[:, :, :2]), axis=2), kept)
+        design = np.concatenate((by_point, by_place[:, :, 2:], by_turn[:, :, 3:]), axis=2).reshape(2 * count, 6)
         residual = (self.looks.tangent - tangent).reshape(-1)
         weighted = np.linalg.solve(cov, np.column_stack((design, residual)))
         information = design.T @ weighted
@@ -231,38 +243,32 @@ class _Model:
         normal[_SHARED, _SHARED] += 1.0 / self.prior**2
         inverse = np.linalg.inv(normal)
         found = inverse @ information[:, 6]
-        left = residual - design @ found
+        if not bool(np.isfinite(found).all()):
+            return None
         # Priors are measurements of 0, so the degrees of freedom are those of the directions less the point's two.
         chi2 = float(residual @ weighted[:, 6] - found @ information[:, 6])
         freedom = max(2.0 * float(kept.sum()) - 2.0, 1.0)
         excess = chi2 / freedom if chi2 > freedom + _CHI2_95 * np.sqrt(2.0 * freedom) else 1.0
-        frame_cov = np.stack([cov[k : k + 2, k : k + 2] for k in range(0, 2 * count, 2)])
-        frame_cov = frame_cov - self.looks.cov_tangent * (1.0 / kept - 1.0)[:, None, None]
         lever = -(inverse[:2] @ information[:, _YAW])
         own = (inverse[:2, :2] - np.outer(lever, lever) * self.prior[-1] ** 2) * excess
-        if not bool(np.isfinite(found).all()):
-            return None
+        frame = np.arange(count)
+        frame_cov = cov.reshape(count, 2, count, 2)[frame, :, frame, :]
         return _Fit(
             step_m=found[:2],
             cov_m2=(own + own.T) / 2.0,
             lever_m_rad=lever,
-            residual=left.reshape(count, 2),
-            frame_cov=frame_cov,
+            residual=(residual - design @ found).reshape(count, 2),
+            frame_cov=frame_cov - self.looks.cov_tangent * (1.0 / kept - 1.0)[:, None, None],
         )
 
-    def _covariance(self, by_turn: Array, by_centre: Array, kept: Array) -> Array:
-        """(2M, 2M) of the directions: what each frame has of its own, and what frames near in time share."""
+    def _covariance(self, changes: Array, kept: Array) -> Array:
+        """(2M, 2M) of the directions: what each frame has of its own, and what frames near in time share.
+
+        `changes` (M, 2, 5): how the directions move with each error of `kernels`.
+        """
         count = len(kept)
-
-        def shared(change: Array, kernel: Array) -> Array:
-            flat = change.reshape(2 * count)
-            return np.outer(flat, flat) * np.repeat(np.repeat(kernel, 2, axis=0), 2, axis=1)
-
-        cov = shared(by_turn[0], self.sway) + shared(by_turn[1], self.sway) + shared(by_turn[2], self.course)
-        cov += shared(by_centre[:, :, 0], self.looks.drift_m2) + shared(by_centre[:, :, 1], self.looks.drift_m2)
-        own = self.looks.cov_tangent / kept[:, None, None]
-        index = np.arange(count) * 2
-        for i in (0, 1):
-            for j in (0, 1):
-                cov[index + i, index + j] += own[:, i, j]
+        flat = changes.reshape(2 * count, 5).T
+        cov = (flat[:, :, None] * flat[:, None, :] * self.kernels).sum(axis=0)
+        frame = np.arange(count)
+        cov.reshape(count, 2, count, 2)[frame, :, frame, :] += self.looks.cov_tangent / kept[:, None, None]
         return cov

@@ -79,19 +79,25 @@ def moving_views(
     """
     rows = [(f.lon_deg, f.lat_deg, f.heading_deg or 0.0, f.pitch_deg, f.roll_deg) if f else None for f in fixes]
     pose = np.array([row or (plane.lon_deg, plane.lat_deg, 0.0, 0.0, 0.0) for row in rows], np.float64)
-    antenna, attitude = plane.east_north_m(pose[:, :2]), pose[:, 2:]
-    body = rotation(*attitude.T)
+    height = np.array([fix.above_ground_m or np.nan if fix else np.nan for fix in fixes])
+    antenna = plane.east_north_m(pose[:, :2])
+    return carried_views(camera, plane, antenna, pose[:, 2:], height), antenna
+
+
+def carried_views(
+    camera: VehicleCamera | DroneCamera, plane: LocalPlane, antenna_m: Array, attitude_deg: Array, above_ground_m: Array
+) -> Views:
+    """A carried camera from its poses: antenna (N, 2), heading, pitch and roll (N, 3), a drone's height (N,)."""
+    body = rotation(*attitude_deg.T)
     if isinstance(camera, DroneCamera):
-        height = np.array([fix.above_ground_m or np.nan if fix else np.nan for fix in fixes])
-        return Views(plane, np.column_stack((antenna, height)), attitude, body, np.eye(3)), antenna
+        return Views(plane, np.column_stack((antenna_m, above_ground_m)), attitude_deg, body, np.eye(3))
     # The lever lies level but for its height: a street's pitch and a car's roll move it by less than a centimetre.
-    heading, roll = np.radians(attitude[:, 0]), np.radians(attitude[:, 2])
+    heading, roll = np.radians(attitude_deg[:, 0]), np.radians(attitude_deg[:, 2])
     right = camera.lever_right_m + camera.lever_up_m * np.sin(roll)
-    ahead = np.full(len(pose), camera.lever_forward_m)
-    lever = np.column_stack(
-        (right * np.cos(heading) + ahead * np.sin(heading), ahead * np.cos(heading) - right * np.sin(heading))
-    )
+    east = right * np.cos(heading) + camera.lever_forward_m * np.sin(heading)
+    north = camera.lever_forward_m * np.cos(heading) - right * np.sin(heading)
     # A two-wheeler leans about the line its wheels touch the ground on; a car's body turns near its springs.
-    sink = np.cos(roll) if camera.profile == "e_bike" else np.ones(len(pose))
+    sink = np.cos(roll) if camera.profile == "e_bike" else np.ones(len(roll))
+    centre = np.column_stack((antenna_m[:, 0] + east, antenna_m[:, 1] + north, camera.height_m * sink))
     mount = rotation(camera.yaw_deg, camera.pitch_deg, camera.roll_deg)[0]
-    return Views(plane, np.column_stack((antenna + lever, camera.height_m * sink)), attitude, body, mount), antenna
+    return Views(plane, centre, attitude_deg, body, mount)

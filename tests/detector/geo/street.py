@@ -8,7 +8,7 @@ from datetime import timedelta
 import numpy as np
 
 from detector.frame import Fix
-from detector.geo.camera import CameraSigmas, DroneCamera, Lens, Profile, VehicleCamera, profile_sigmas
+from detector.geo.camera import DroneCamera, Lens, Profile, VehicleCamera, profile_sigmas
 from detector.geo.plane import LocalPlane
 from detector.geo.project import pixel_of
 from detector.geo.trajectory import path_of
@@ -128,7 +128,9 @@ def drive_past(rng: np.random.Generator, how: Pass, side_m: float) -> tuple[Seen
         rows.append(k)
     if len(rows) < 3:
         return None
-    track = make_track("stall", boxes, step_s=1.0 / how.rate_hz, fixes=fixes, size_px=SIZE_PX)
+    drawn = make_track("stall", boxes, fixes=fixes, size_px=SIZE_PX)
+    looks = tuple(replace(look, captured_at=fix.at) for look, fix in zip(drawn.observations, fixes, strict=True))
+    track = replace(drawn, observations=looks)
     near = float(np.hypot(*(true[rows] - thing).T).min())
     seen = Seen(track, camera, thing, near)
     return seen, seen.path_error(true[rows])
