@@ -3,11 +3,12 @@
     python -m benchmarks.verdict_risk [--quick] [--seed 100] [--worlds 12] [--plots]
 
 A *hit* is one track of a true thing, seen in three pictures or more (fewer are too brief for every rule), whose vehicle
-came within 20 m of it: a thing passed on both sides of a street is two. Things are scored by the permission that they have or would need: `pitch` holds the permitted vendors of 3 x 2 m
-pitches and every stall without permit within 15 m of one; `stall elsewhere` the others. *wrong* is the share of decided
-hits that were decided wrongly, *unsure* the share of hits left to a person, *accused* the share of lawful things called
-a violation, *recall* the share of true violations called so: an unsure one counts as missed. False alarms (passers-by,
-awnings) are counted apart. The peer is plain point-in-polygon of the same places, which always decides.
+came within 20 m of it: a thing passed on both sides of a street is two. Things are scored by the permission that they
+have or would need: `pitch` holds the permitted vendors of 3 x 2 m pitches and every stall without permit within 15 m of
+one; `stall elsewhere` the others. *wrong* is the share of decided hits that were decided wrongly, *unsure* the share of
+hits left to a person, *accused* the share of lawful things called a violation, *recall* the share of true violations
+called so: an unsure one counts as missed. False alarms (passers-by, awnings) are counted apart. The peer is plain
+point-in-polygon of the same places, which always decides.
 
 All verdicts come from `judge_tracks` on a site folder loaded by the product, with the shipped rules, as if earlier
 passes had seen everything before: the map is measured here, not the patience of the rules. Intervals are 95 %, by
