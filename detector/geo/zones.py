@@ -65,6 +65,7 @@ class Zone:
         capacity: how many bikes a bay holds, or stalls a pitch or market; `None` when nobody counted.
         owner: shop, market or unit it belongs to.
         goods: what a pitch is permitted for, told to reviewers: a camera does not see what is sold.
+        code: of a unit grid, 14 to 16 digits; `None` for other zones and for larger areas made of grids.
     """
 
     zone_id: str
@@ -76,6 +77,7 @@ class Zone:
     capacity: int | None = None
     owner: str | None = None
     goods: Text | None = None
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from detector.errors import InputError
-from detector.site import check_site, load_site
+from detector.site import check_site, load_site, site_warnings
 from detector.site.doors_cli import export_map, import_layer
 from detector.site.explain_cli import explain_place
 
@@ -26,7 +26,7 @@ Folder = Annotated[Path, typer.Argument(help="The site folder: site.yaml, zones/
 def check(folder: Folder) -> None:
     """Name file, feature and field of everything wrong: 检查辖区文件夹.
 
-    Exit code 0 when the folder can be used, 2 when something is wrong.
+    Exit code 0 when the folder can be used, also with warnings (grids that overlap); 2 when something is wrong.
     """
     console = Console(soft_wrap=True)
     problems = check_site(folder)
@@ -40,6 +40,8 @@ def check(folder: Folder) -> None:
         f"permits, {len(site.cameras)} 个摄像头 · cameras, {len(site.rules)} 条规则 · rules",
         highlight=False,
     )
+    for warning in site_warnings(site):
+        console.print(f"[yellow]![/] {escape(str(warning))}", highlight=False)
     if site.synthetic_positions:
         console.print("  虚拟位置 · synthetic positions: every report and page will say so")
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import shapely
 from shapely import Polygon
 from shapely.geometry.base import BaseGeometry
@@ -86,9 +85,8 @@ def _area(
 
 def _within(area: BaseGeometry, zones: Mapping[str, Zone]) -> list[str]:
     """Ids of the closable zones of which at least half lies in an area. Shares need no metres: degrees will do."""
-    candidates = [zone for zone in zones.values() if zone.kind in WITHIN_AREA]
-    if not candidates:
-        return []
-    shapes = np.array([zone.polygon for zone in candidates], dtype=object)
-    shares = shapely.area(shapely.intersection(shapes, area)) / shapely.area(shapes)
-    return [zone.zone_id for zone, share in zip(candidates, shares.tolist(), strict=True) if share >= 0.5]
+    return [
+        zone.zone_id
+        for zone in zones.values()
+        if zone.kind in WITHIN_AREA and zone.polygon.intersection(area).area >= 0.5 * zone.polygon.area
+    ]

@@ -94,6 +94,7 @@ def _zone(raw: object, index: int, file: str, bbox: Bbox | None, problems: Probl
         capacity=1 if read.capacity is None and read.kind is ZoneKind.VENDING_PITCH else read.capacity,
         owner=read.owner,
         goods=read.goods.text() if read.goods else None,
+        code=read.code,
     )
 
 

@@ -23,7 +23,8 @@ from detector.geo.zones import Permit, Zone, ZoneIndex
 from detector.model.signers import SITE_SIGNERS, site_signers
 from detector.site.camera_file import CAMERAS, read_cameras
 from detector.site.closures import CLOSURES, with_closures
-from detector.site.geojson import Bbox, check_point, read_zones
+from detector.site.geojson import check_point, read_zones
+from detector.site.grids import check_codes
 from detector.site.model import Site, SiteProblem
 from detector.site.permits import PERMITS, filed_sign_zones, read_permits
 from detector.site.problems import Problems, read_yaml
@@ -66,7 +67,7 @@ def _read(folder: Path, problems: Problems) -> Site | None:
     files = _site_files(folder, problems)
     head = _read_head(folder, problems)
     bbox = head.bbox if head else None
-    zones = _read_all_zones(folder, files, bbox, problems)
+    zones = _read_all_zones(folder, files, head, problems)
     by_id = {zone.zone_id: zone for zone in zones}
     permits = read_permits(folder, by_id, bbox, problems)
     zones += filed_sign_zones(permits, by_id, problems)
@@ -185,14 +186,14 @@ def _patrol_area(head: SiteIn, problems: Problems) -> BaseGeometry | None:
     return area
 
 
-def _read_all_zones(folder: Path, files: list[str], bbox: Bbox | None, problems: Problems) -> list[Zone]:
+def _read_all_zones(folder: Path, files: list[str], head: SiteIn | None, problems: Problems) -> list[Zone]:
     names = [name for name in files if name.startswith("zones/")]
     if not names:
         problems.add("zones", "holds no *.geojson file; without zones nothing can be judged")
     zones: list[Zone] = []
     first_file: dict[str, str] = {}
     for name in names:
-        for zone in read_zones(folder / name, name, bbox, problems):
+        for zone in read_zones(folder / name, name, head.bbox if head else None, problems):
             if zone.zone_id in first_file:
                 problems.add(
                     name,
@@ -203,6 +204,9 @@ def _read_all_zones(folder: Path, files: list[str], bbox: Bbox | None, problems:
                 continue
             first_file[zone.zone_id] = name
             zones.append(zone)
+    if head is not None:
+        placed = [(first_file[zone.zone_id], zone) for zone in zones]
+        check_codes(placed, head.admin_code, head.void_codes, problems)
     return zones
 
 

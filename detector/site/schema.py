@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from detector.geo.zones import ZoneKind
 from detector.site.rulebook import TextIn
@@ -38,6 +39,25 @@ def _local_time(value: object) -> object:
     return value
 
 
+def _digits(value: object) -> object:
+    """A code; YAML reads one without quotes as a number."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _grid_code(value: str) -> str:
+    if not re.fullmatch(r"[0-9]{14,16}", value):
+        raise ValueError(f"{value!r} is no unit grid code: 14, 15 or 16 digits, the admin code first")
+    return value
+
+
+def _admin_code(value: str) -> str:
+    if not re.fullmatch(r"[0-9]{6}([0-9]{3}){0,2}", value):
+        raise ValueError(f"{value!r} is no admin code: 6 digits (county), 9 (street) or 12 (community)")
+    return value
+
+
+GridCode = Annotated[str, BeforeValidator(_digits), AfterValidator(_grid_code)]
+AdminCode = Annotated[str, BeforeValidator(_digits), AfterValidator(_admin_code)]
 LocalTime = Annotated[datetime, BeforeValidator(_local_time)]
 
 
@@ -70,7 +90,8 @@ class SiteIn(_Strict):
     synthetic_positions: bool
     holidays: tuple[date, ...] = ()
     makeup: Mapping[date, DayName] = {}
-    void_codes: tuple[str, ...] = ()
+    admin_code: AdminCode | None = None
+    void_codes: tuple[GridCode, ...] = ()
     patrol_area: tuple[tuple[Lon, Lat], ...] | None = None
     default_vehicle_camera: str | None = None
     public_map_crs: Literal["WGS84", "GCJ02", "BD09"] = "WGS84"
@@ -103,11 +124,14 @@ class ZoneIn(_Valid):
     capacity: Annotated[int, Field(ge=0, le=100000)] | None = None
     owner: str | None = None
     goods: TextIn | None = None
+    code: GridCode | None = None
 
     @model_validator(mode="after")
     def _fitting(self) -> ZoneIn:
         if self.goods is not None and self.kind not in (ZoneKind.VENDING_PITCH, ZoneKind.MARKET):
             raise ValueError(f"goods are for vending_pitch and market, not for {self.kind}; remove them")
+        if self.code is not None and self.kind is not ZoneKind.GRID:
+            raise ValueError(f"a code is for a grid, not for {self.kind}; remove it")
         return self
 
 
