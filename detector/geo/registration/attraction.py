@@ -33,7 +33,7 @@ LANDMARK_MIN_M: Final = 0.5
 """A thing has a size: no landmark draws more sharply than this sigma."""
 ONE_THING: Final = frozenset({ZoneKind.VENDING_PITCH})
 """Zones that hold one thing at a time."""
-FRONT: Final = ZoneKind.SHOP_FRONTAGE
+LARGE_M: Final = 500.0
 LINE_M: Final = 2.0
 """What a shop puts out stands along its line, on either side of it up to so far."""
 FINE: Final = 4
@@ -59,13 +59,31 @@ class Ground:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Drawing:
-    """A shape that draws: of a zone, or of a point permit (`zone` is `None`); `line` draws what shops put out."""
+    """A shape that draws.
+
+    Attributes:
+        zone: it belongs to; `None` for a point permit.
+        shop_things: it draws what shops put out, and nothing else.
+        rings: of the shape.
+        large: it reaches farther than a raster does.
+    """
 
     kind: ZoneKind
     zone: Zone | None
     validity: Validity
+    shop_things: bool
     shape: BaseGeometry
-    line: BaseGeometry
+    rings: list[NDArray[np.float64]]
+    large: bool
+
+    @staticmethod
+    def of(
+        kind: ZoneKind, zone: Zone | None, validity: Validity, shape: BaseGeometry, *, shop_things: bool = False
+    ) -> _Drawing:
+        """A drawing of a shape on the site's plane."""
+        west, south, east, north = shape.bounds
+        large = max(east - west, north - south) > LARGE_M
+        return _Drawing(kind, zone, validity, shop_things, shape, [] if large else _rings(shape), large)
 
 
 class Attraction:
@@ -76,17 +94,18 @@ class Attraction:
         self._landmarks = tuple(landmarks)
         kinds = {kind for rule in site.rules.values() for kind, density in rule.density.items() if density != 1.0}
         shapes: list[BaseGeometry] = site.zones.shapes.tolist()
-        self._drawings = [
-            _Drawing(zone.kind, zone, zone.validity, shape, _line(shape) if zone.kind is FRONT else shape)
-            for zone, shape in zip(site.zones.zones, shapes, strict=True)
-            if zone.kind in kinds
-        ]
+        self._drawings: list[_Drawing] = []
+        for zone, shape in zip(site.zones.zones, shapes, strict=True):
+            if zone.kind in kinds:
+                self._drawings.append(_Drawing.of(zone.kind, zone, zone.validity, shape))
+            if zone.kind in kinds and zone.kind is ZoneKind.SHOP_FRONTAGE:
+                self._drawings.append(_Drawing.of(zone.kind, zone, zone.validity, _line(shape), shop_things=True))
         for permit in site.permits:
             if permit.point is not None and permit.kind == "filed_sign" and ZoneKind.SIGN_REGISTRY in kinds:
                 spot = shapely.Point(*site.zones.to_plane([permit.point])[0].tolist())
                 disc = spot.buffer(max(permit.radius_m, LANDMARK_MIN_M))
-                self._drawings.append(_Drawing(ZoneKind.SIGN_REGISTRY, None, permit.validity, disc, disc))
-        self._tree = shapely.STRtree([shapely.union(drawing.shape, drawing.line) for drawing in self._drawings])
+                self._drawings.append(_Drawing.of(ZoneKind.SIGN_REGISTRY, None, permit.validity, disc))
+        self._tree = shapely.STRtree([drawing.shape for drawing in self._drawings])
 
     def rules_for(self, cue: str) -> tuple[Rule, ...]:
         """Rules that speak about a cue alone or as the lead of a group, and whose ground is not all alike."""
@@ -106,15 +125,20 @@ class Attraction:
         west, east, south, north = east_m - reach_m, east_m + reach_m, north_m - reach_m, north_m + reach_m
         window = Polygon([(west, south), (east, south), (east, north), (west, north)])
         rows: list[int] = sorted(self._tree.query(window, predicate="intersects").tolist())
-        near = [self._drawings[row] for row in rows]
+        shop_things = any(rule.shop_reach_m is not None for rule in rules)
+        near = [
+            drawing
+            for drawing in (self._drawings[row] for row in rows)
+            if drawing.kind is not ZoneKind.SHOP_FRONTAGE or drawing.shop_things == shop_things
+        ]
         drawn = [(self._density(drawing, rules, first, last), drawing) for drawing in near]
         drawn = sorted(((density, drawing) for density, drawing in drawn if density != 1.0), key=lambda pair: pair[0])
         size = 2 * cells + 1
         density = np.ones((FINE * size, FINE * size), np.float32)
         pitches = np.zeros((size, size), np.int16)
         for number, (value, drawing) in enumerate(drawn, start=1):
-            shape = drawing.line if any(rule.shop_reach_m is not None for rule in rules) else drawing.shape
-            corners = _rings(shape, (east_m, north_m), cells)
+            rings = _near_rings(drawing, (east_m, north_m), 1.5 * reach_m)
+            corners = [(ring - (east_m, north_m)) / CELL_M + cells for ring in rings]
             # The denser is drawn last and wins.
             cv2.fillPoly(density, _fixed_point(corners, FINE), value, shift=_SUBCELL_BITS)
             if drawing.kind in ONE_THING:
@@ -171,14 +195,17 @@ def _fixed_point(rings: list[NDArray[np.float64]], fine: int) -> list[NDArray[np
     return [np.round((ring * fine + middle) * 2**_SUBCELL_BITS).astype(np.int32) for ring in rings]
 
 
-def _rings(shape: BaseGeometry, centre: tuple[float, float], cells: int) -> list[NDArray[np.float64]]:
-    """All rings of an area in cells, from the middle of the cell in the south-west."""
-    reach_m = 1.5 * cells * CELL_M
+def _rings(shape: BaseGeometry) -> list[NDArray[np.float64]]:
+    """All rings of an area, outer and holes, as corners (N, 2) in metres of the site's plane."""
+    parts: list[BaseGeometry] = shapely.get_parts(shape).tolist()
+    areas = [part for part in parts if isinstance(part, Polygon)]
+    return [np.asarray(shapely.get_coordinates(ring)) for part in areas for ring in (part.exterior, *part.interiors)]
+
+
+def _near_rings(drawing: _Drawing, centre: tuple[float, float], reach_m: float) -> list[NDArray[np.float64]]:
+    """The rings of a drawing; a long zone's far end would leave the fixed-point range and is cut off."""
     east_m, north_m = centre
-    # The far end of a long zone would leave the fixed-point range.
-    near = shapely.clip_by_rect(shape, east_m - reach_m, north_m - reach_m, east_m + reach_m, north_m + reach_m)
-    rings: list[NDArray[np.float64]] = []
-    for part in shapely.get_parts(near).tolist():
-        for ring in (part.exterior, *part.interiors) if part.geom_type == "Polygon" else ():
-            rings.append((shapely.get_coordinates(ring) - centre) / CELL_M + cells)
-    return rings
+    if not drawing.large:
+        return drawing.rings
+    near = shapely.clip_by_rect(drawing.shape, east_m - reach_m, north_m - reach_m, east_m + reach_m, north_m + reach_m)
+    return _rings(near)

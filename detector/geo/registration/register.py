@@ -128,9 +128,10 @@ class Registrar:
             change = None if fresh else odometry.change(events[-1].at_s, group.at_s)
             events.append(Event(group.at_s, group.log_fit, change, cov))
         found: list[tuple[Sighted, PassOffset | Refusal]] = []
+        anchors = _anchors(events)
         posteriors = leave_one_out(events, self._errors)
         for index, posterior in zip(range(len(events) - 1, -1, -1), posteriors, strict=True):
-            answer = summary(posterior, events[index].cov_m2, _anchors(events, index))
+            answer = summary(posterior, events[index].cov_m2, anchors[index])
             found += [(thing, answer) for thing in ordered[index].members]
         return found
 
@@ -140,11 +141,11 @@ def _other_quality(cov: Grid, before: Grid) -> bool:
     return max(ratio, 1.0 / ratio) > OTHER_FIX
 
 
-def _anchors(events: Sequence[Event], index: int) -> int:
-    """How many other events of the same history say something about this one's shift."""
-    first = max(i for i in range(index + 1) if events[i].change is None)
-    last = next((i for i in range(index + 1, len(events)) if events[i].change is None), len(events))
-    return sum(
-        event.log_fit is not None and abs(event.at_s - events[index].at_s) <= NEAR_S
-        for event in (*events[first:index], *events[index + 1 : last])
-    )
+def _anchors(events: Sequence[Event]) -> list[int]:
+    """How many other events of the same history, and near in time, say something about each one's shift."""
+    history = np.cumsum([event.change is None for event in events])
+    times = np.array([event.at_s for event in events])
+    telling = np.array([event.log_fit is not None for event in events])
+    near = (np.abs(times[:, None] - times) <= NEAR_S) & (history[:, None] == history) & telling
+    np.fill_diagonal(near, val=False)
+    return near.sum(axis=1).tolist()
