@@ -72,7 +72,7 @@ def places_of(seen: Pass) -> dict[str, Place | Unplaced]:
 
 def registered(seen: Pass, places: dict[str, Place | Unplaced], registrar: Registrar) -> dict[str, Place | Unplaced]:
     """The same after registration to the map: moved where it found an offset, as they were where it refused."""
-    found = registrar.register(seen.tracks, places)
+    found = registrar.register(seen.tracks, places, fixes=seen.fixes)
     moved = dict(places)
     for name, offset in found.offsets.items():
         place = places[name]
