@@ -40,10 +40,12 @@ class Entry:
 ENTRIES: dict[str, Entry] = {
     "patrol": Entry("edge.cli", "patrol", "Run a patrol over video or pictures: sealed reports out. 巡查"),
     "coverage": Entry("edge.coverage.cli", "coverage", "Which ground was looked at, how often and how well. 覆盖"),
+    "audit": Entry("edge.audit.cli", "audit", "Reports on each kilometre looked at, grid by grid. 网格审计"),
     "serve": Entry("server.cli", "serve", "Collect reports, make cases, serve reviewers. 服务端", "server"),
     "verify": Entry("detector.evidence.cli", "verify", "Check every seal and hash of a case or a report folder. 验真"),
     "label": Entry("server.labels.cli", "app", "Turn reviewed cases into training labels. 标注导出", "server"),
     "site": Entry("detector.site.cli", "app", "Check and draw a site folder: zones, rules, cameras, permits. 辖区"),
+    "calibrate": Entry("edge.calibrate.cli", "app", "Measure a camera's mounting and clock from a drive. 标定"),
     "survey": Entry("edge.survey.cli", "app", "Check drone photos against each other. 航拍照片检查"),
     "models": Entry("models.cli", "app", "Train, measure, export and verify model bundles. 模型"),
     "demo": Entry("edge.demo", "demo", "Server + patrol over a real street clip, in one go. 演示", "demo"),

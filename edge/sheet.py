@@ -70,9 +70,9 @@ class Sheet:
 
     def heading(self, text: str) -> None:
         """A heading in the legend."""
-        self._panel_y += 12.0
+        self._panel_y += 38.0 if self._panel else 0.0
         self._panel.append(_text(self._panel_x, self._panel_y, text, 16.0, weight=700))
-        self._panel_y += 10.0
+        self._panel_y += 6.0
 
     def key(self, fill: str, text: str, *, line: str = "#888") -> None:
         """A colour of the legend."""
@@ -111,7 +111,7 @@ class Sheet:
             f'<rect width="{WIDTH_PX}" height="{height:.0f}" fill="#fff"/>',
             _text(MARGIN_PX, 42, self._title, 26.0, weight=700),
             _text(MARGIN_PX, 70, self._subtitle, 13.5, fill="#666"),
-            f'<rect {frame} fill="#f7f5f0"/><g clip-path="url(#sheet)">',
+            f'<rect {frame} fill="#f7f5f0"/><g clip-path="url(#sheet)" shape-rendering="crispEdges">',
             *self._drawn,
             "</g>",
             *self._scale_bar(),

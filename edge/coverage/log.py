@@ -35,8 +35,7 @@ class CoverageLog:
             TransientError: the disk is full.
         """
         make_dir(folder / LOGS_DIR)
-        # Half of the id is name enough, and leads nobody to the device.
-        self._patrol = patrol_id[:16]
+        self._patrol = patrol_name(patrol_id)
         self._part = folder / LOGS_DIR / f"{self._patrol}{PART}"
         self._unsynced = 0
         try:
@@ -72,6 +71,11 @@ class CoverageLog:
             fsync_dir(self._part.parent)
         except OSError as error:
             raise explain(error, self._part, 0) from error
+
+
+def patrol_name(patrol_id: str) -> str:
+    """Half of a patrol's id: name enough to count patrols by."""
+    return patrol_id[:16]
 
 
 def feature_line(look: Look, patrol: str) -> str:
