@@ -6,7 +6,8 @@ pass saw, never against what comes later: a patrol run again makes the same plac
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
@@ -14,10 +15,12 @@ from typing import Final
 
 import numpy as np
 
+from detector.frame import Fix
 from detector.geo.camera import ObservedBy
 from detector.geo.localise import Unplaced
 from detector.geo.registration import Registrar, apply
 from detector.hit import Place
+from detector.rules.walls import WALL
 from detector.site.model import Site
 from detector.tracks import Track
 
@@ -55,10 +58,17 @@ class Shifts:
 class PassRegister:
     """Registers one source's passes as their stretches end."""
 
-    def __init__(self, site: Site, observed_by: ObservedBy, shifts: Shifts) -> None:
-        """Args: observed_by: of a standing camera nothing is ever moved: its position was surveyed."""
+    def __init__(self, site: Site, observed_by: ObservedBy, shifts: Shifts, fixes: Sequence[Fix] = ()) -> None:
+        """Use one for each source.
+
+        Args:
+            observed_by: of a standing camera nothing is ever moved: its position was surveyed.
+            shifts: counted into.
+            fixes: the whole log in time order; between things it tells how the error changed.
+        """
         self._registrar = None if observed_by == "fixed" else Registrar(site)
         self._shifts = shifts
+        self._fixes = fixes
         self._tracks: dict[str, Track] = {}
         self._places: dict[str, Place] = {}
 
@@ -75,14 +85,18 @@ class PassRegister:
             stretch: the tracks judged together, by id.
             places: of these tracks, as the fix gave them.
         """
-        placed = {name: place for name in stretch if isinstance(place := places.get(name), Place)}
+        # What hangs on a wall slides along it: it is placed again afterwards (`detector.rules.placing`).
+        placed = {
+            name: place for name in stretch if isinstance(place := places.get(name), Place) and place.method != WALL
+        }
         moved = dict(places)
         if self._registrar is None or not placed:
             return moved
         self._forget_before(min(stretch[name].first_seen_at for name in placed) - WINDOW)
         self._tracks.update({name: stretch[name] for name in placed})
         self._places.update(placed)
-        found = self._registrar.register(tuple(self._tracks.values()), self._places, wanted=placed)
+        tracks = tuple(self._tracks.values())
+        found = self._registrar.register(tracks, self._places, wanted=placed, fixes=self._fixes_under(tracks))
         for name, offset in found.offsets.items():
             moved[name] = apply(placed[name], offset)
             self._shifts.moved_m.append(float(np.hypot(offset.east_m, offset.north_m)))
@@ -94,7 +108,18 @@ class PassRegister:
         self._tracks.clear()
         self._places.clear()
 
+    def _fixes_under(self, tracks: Sequence[Track]) -> Sequence[Fix]:
+        """The part of the log that the tracks lie in, never later: a live patrol has no more."""
+        first = min(track.first_seen_at for track in tracks)
+        last = max(track.last_seen_at for track in tracks)
+        low = bisect_left(self._fixes, first, key=_at)
+        return self._fixes[low : bisect_right(self._fixes, last, key=_at)]
+
     def _forget_before(self, moment: datetime) -> None:
         old = [name for name, track in self._tracks.items() if track.last_seen_at < moment]
         for name in old:
             del self._tracks[name], self._places[name]
+
+
+def _at(fix: Fix) -> datetime:
+    return fix.at

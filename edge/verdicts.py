@@ -15,10 +15,11 @@ from detector.detections import Detections
 from detector.evidence.best_frame import BestFrame, BestFrames
 from detector.evidence.privacy import blur_people
 from detector.frame import Frame
-from detector.geo.localise import Unplaced, place_of
+from detector.geo.localise import Unplaced
 from detector.hit import Hit, Place, SeenBefore
 from detector.report import hit_key
 from detector.rules import judge, judge_tracks
+from detector.rules.placing import Placing
 from detector.rules.shown import shown_by_track
 from detector.tracking import TrackUpdate
 from detector.tracks import Track
@@ -59,7 +60,9 @@ class Verdicts:
         self._stretch = Stretch(gather_gap_s(plan.site))
         self._best = BestFrames()
         self._places: dict[str, Place | Unplaced] = {}
-        self._register = PassRegister(plan.site, plan.observed_by, tally.shifts)
+        self._placing = Placing(plan.site, plan.camera)
+        fixes = plan.gnss.fixes if plan.gnss else ()
+        self._register = PassRegister(plan.site, plan.observed_by, tally.shifts, fixes)
 
     def take(self, update: TrackUpdate) -> None:
         """What one frame did to the tracks."""
@@ -67,7 +70,7 @@ class Verdicts:
         self._best.forget(update.dropped)
         for track in update.finished:
             self._tally.tracks += 1
-            place = self._places[track.track_id] = place_of(track, self._plan.camera)
+            place = self._places[track.track_id] = self._placing.place(track)
             # A place that may still be moved onto the map decides nothing yet.
             hit = self._at_worst(track, None if self._register.may_move(place) else place)
             # What is allowed on its own stays allowed in a row; only a full bay can still turn against it.
@@ -85,7 +88,8 @@ class Verdicts:
     def judge(self) -> None:
         """Judge what was taken, put the reports into the outbox, and remember."""
         batch = {track.track_id: track for track in self._stretch.release()}
-        plan, places = self._plan, self._register.registered(batch, self._places)
+        plan = self._plan
+        places = self._placing.registered(batch, self._register.registered(batch, self._places))
         stretch, self._judged = StretchId(self._number, self._judged), self._judged + 1
         seen = self._sightings(batch.values(), places)
         earlier = self._memory.recall(stretch, seen)

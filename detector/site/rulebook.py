@@ -115,6 +115,19 @@ class Gather:
 
 
 @dataclass(frozen=True, slots=True)
+class OnWalls:
+    """Things of a rule that may hang on a wall: they get their place there.
+
+    Attributes:
+        cues: which.
+        prior: P(violation) of one that is not filed; below `violation_min`, so that a person decides.
+    """
+
+    cues: tuple[str, ...]
+    prior: float
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One violation kind as data.
 
@@ -134,6 +147,7 @@ class Rule:
         touches_ground: a thing known not to stand on the ground in view (up a wall) is none of the rule's.
         violation_min, unsure_min: thresholds of the outcome.
         reasons: sentences by code.
+        on_walls: which of its things may hang on walls; `None` for none.
     """
 
     rule_id: str
@@ -155,6 +169,7 @@ class Rule:
     unsure_min: float
     gather: Gather | None
     reasons: Mapping[str, Text]
+    on_walls: OnWalls | None = None
 
     def density_of(self, kind: ZoneKind) -> float:
         """`density` of a kind, 1 when it is not named."""
@@ -257,6 +272,11 @@ class _GatherIn(_Strict):
         return Gather(self.gather_as, self.within_m, self.gap_s, self.row_within_m)
 
 
+class _OnWallsIn(_Strict):
+    cues: Annotated[tuple[str, ...], Field(min_length=1)]
+    prior: Share
+
+
 class RuleIn(_Strict):
     """A rule file as a city writes it."""
 
@@ -279,6 +299,7 @@ class RuleIn(_Strict):
     violation_min: Share
     unsure_min: Share
     gather: _GatherIn | None = None
+    on_walls: _OnWallsIn | None = None
     reasons: Mapping[str, TextIn]
 
     @field_validator("cues")
@@ -306,6 +327,20 @@ class RuleIn(_Strict):
             raise ValueError("a rule needs cues or groups, or it can never speak")
         if self.unsure_min > self.violation_min:
             raise ValueError(f"unsure_min {self.unsure_min} lies above violation_min {self.violation_min}")
+        return self
+
+    @model_validator(mode="after")
+    def _a_person_decides(self) -> RuleIn:
+        if self.on_walls is None:
+            return self
+        for cue in self.on_walls.cues:
+            if cue not in self.cues:
+                raise ValueError(f"on_walls names the cue {cue!r}, which is none of the rule's: {', '.join(self.cues)}")
+        if self.on_walls.prior >= self.violation_min:
+            raise ValueError(
+                f"on_walls.prior {self.on_walls.prior} is not below violation_min {self.violation_min}: that a sign is "
+                "not filed is for a person to judge; draw no_signage where signs are forbidden"
+            )
         return self
 
     @model_validator(mode="after")
@@ -351,6 +386,7 @@ class RuleIn(_Strict):
             unsure_min=self.unsure_min,
             gather=self.gather.gather() if self.gather else None,
             reasons={code: sentence.text() for code, sentence in self.reasons.items()},
+            on_walls=OnWalls(self.on_walls.cues, self.on_walls.prior) if self.on_walls else None,
         )
 
 

@@ -21,9 +21,9 @@ import cv2
 from detector.detections import Detections
 from detector.frame import Frame, Image
 from detector.geo.camera import FixedPose, ObservedBy
-from detector.geo.localise import place_of
 from detector.hit import Hit
 from detector.rules import judge_tracks
+from detector.rules.placing import Placing
 from detector.site import Site
 from detector.tracking import Tracker, TrackerLimits
 from detector.tracks import Track
@@ -147,7 +147,8 @@ def watch(
         frame = Frame(seen.image, seq, scene.at + timedelta(seconds=seen.at_s), seen.at_s, scene.id)
         finished += tracker.update(frame, seen.detections).finished
     finished += tracker.flush().finished
-    places = {track.track_id: place_of(track, camera) for track in finished}
+    placing = Placing(site, camera)
+    places = {track.track_id: placing.place(track) for track in finished}
     return Watched(
         image=looks[-1].image,
         detections=tuple(seen.detections for seen in looks),
