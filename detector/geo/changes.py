@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from detector.geo.dates import NO_HOLIDAYS, Holidays
-from detector.geo.schedule import Validity
+from detector.geo.schedule import ALWAYS, Validity
 
 HORIZON_DAYS = 400
 """Beyond a year and a month nothing new comes: seasons and hours have all come round."""
@@ -35,6 +35,8 @@ def changes(
     def state(at: datetime) -> tuple[bool, ...]:
         return tuple(validity.is_valid(at, zone, holidays) for validity in validities)
 
+    if all(validity == ALWAYS for validity in validities):
+        return
     before = state(after)
     first = after.astimezone(zone).date()
     done = after

@@ -12,7 +12,7 @@ from rich.markup import escape
 from detector.errors import InputError
 from detector.site import check_site, load_site, site_warnings
 from detector.site.doors_cli import export_map, import_layer
-from detector.site.explain_cli import explain_place
+from detector.site.explain_cli import explain_place, read_time
 
 app = typer.Typer(no_args_is_help=True)
 app.command("import")(import_layer)
@@ -50,9 +50,16 @@ def check(folder: Folder) -> None:
 def draw_map(
     folder: Folder,
     out: Annotated[Path, typer.Option(help="The picture to write; open it in any browser.")] = Path("site-map.svg"),
+    at: Annotated[
+        str | None, typer.Option(help="Show what is in force then: the site's local time, 2026-05-18T23:10, or now.")
+    ] = None,
 ) -> None:
-    """Draw zones, permits and cameras: 绘制辖区图."""
+    """Draw zones, permits and cameras, or what of it is in force at a time: 绘制辖区图.
+
+    With --at, what is out of its hours or season, closed or without a permit in force is told from what holds.
+    """
     from detector.site.draw import draw_site_map
 
-    draw_site_map(load_site(folder), out)
+    site = load_site(folder)
+    draw_site_map(site, out, read_time(at, site) if at is not None else None)
     Console(soft_wrap=True).print(f"[green]✓[/] {escape(str(out))}", highlight=False)

@@ -17,10 +17,11 @@ from detector.errors import InputError
 from detector.geo.crs import parse_crs, to_wgs84
 from detector.geo.crs.names import TAKEN
 from detector.site.explain import NEAREST_M, SIGMAS_M, Explanation, explain
-from detector.site.explain_words import OUTCOMES, clock, forecast, kind_names, permit_now, zone_now
+from detector.site.explain_words import OUTCOMES, forecast, kind_names, permit_now, zone_now
 from detector.site.explain_words import as_json as to_json
 from detector.site.load import load_site
 from detector.site.model import Site
+from detector.site.states import clock
 from detector.vocabulary import Kind, Outcome, vocabulary
 
 _MARKS = {

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from detector.geo.schedule import Standing, Validity
+from detector.geo.schedule import Standing
 from detector.rules.law_map import Role
 from detector.site.explain import Answer, Change, Explanation, ZoneSays
+from detector.site.states import NO_PERMIT, STANDINGS, clock, why_words
 from detector.vocabulary import Outcome, Text, vocabulary
 
 OUTCOMES: dict[Outcome | None, Text] = {
@@ -30,22 +31,6 @@ _ROLES = {
     Role.PRIVATE: Text("不记录", "nothing is recorded"),
     Role.NONE: Text("此时不起作用", "has no effect now"),
 }
-_STANDINGS = {
-    Standing.OPEN: Text("有效", "in force"),
-    Standing.OUT_OF_HOURS: Text("不在时段内", "out of hours"),
-    Standing.OUT_OF_SEASON: Text("不在季节内", "out of season"),
-    Standing.NOT_YET: Text("尚未生效", "not yet in force"),
-    Standing.EXPIRED: Text("已过期", "run out"),
-    Standing.BETWEEN: Text("不在有效日期内", "between its dates"),
-    Standing.CLOSED: Text("临时关闭", "closed for the time being"),
-}
-
-
-def clock(moment: datetime, now: datetime) -> str:
-    """A moment as one would say it at `now`: the time alone when it is the next such time within a day."""
-    if moment - now < timedelta(hours=24):
-        return f"{moment:%H:%M}"
-    return f"{moment:%m-%d %H:%M}" if moment.year == now.year else f"{moment:%Y-%m-%d %H:%M}"
 
 
 def forecast(answer: Answer, now: datetime) -> Text:
@@ -65,9 +50,9 @@ def forecast(answer: Answer, now: datetime) -> Text:
 def zone_now(says: ZoneSays, now: datetime) -> Text:
     """What a zone does now, why, and until when."""
     role = _ROLES[says.role]
-    why = _why(says.zone.validity, says.standing, now)
+    why = why_words(says.zone.validity, says.standing, now)
     if says.role is Role.LAPSED and says.standing is Standing.OPEN:
-        why = Text("没有有效的许可证", "no permit is in force")
+        why = NO_PERMIT
     zh, en = f"{role.zh}：{why.zh}", f"{role.en}: {why.en}"
     if says.until is not None:
         until = clock(says.until, now)
@@ -77,31 +62,8 @@ def zone_now(says: ZoneSays, now: datetime) -> Text:
 
 def permit_now(standing: Standing, permit_id: str) -> Text:
     """Whether a permit is in force."""
-    word = _STANDINGS[standing]
+    word = STANDINGS[standing]
     return Text(f"许可证{permit_id}：{word.zh}", f"permit {permit_id}: {word.en}")
-
-
-def _why(validity: Validity, standing: Standing, now: datetime) -> Text:
-    word = _STANDINGS[standing]
-    detail: Text | str | None = None
-    match standing:
-        case Standing.OPEN | Standing.OUT_OF_HOURS:
-            detail = validity.schedule.text if validity.schedule else None
-        case Standing.OUT_OF_SEASON:
-            detail = ", ".join(map(str, validity.seasons))
-        case Standing.BETWEEN:
-            detail = ", ".join(map(str, validity.ranges))
-        case Standing.NOT_YET:
-            detail = str(validity.valid_from or validity.ranges[0].first)
-        case Standing.EXPIRED:
-            detail = str(validity.valid_to or validity.ranges[-1].last)
-        case Standing.CLOSED:
-            closure = validity.closure_at(now.replace(tzinfo=None))
-            detail = closure.reason if closure else None
-    if detail is None:
-        return word
-    zh, en = (detail.zh, detail.en) if isinstance(detail, Text) else (detail, detail)
-    return Text(f"{word.zh}（{zh}）", f"{word.en} ({en})")
 
 
 def as_json(told: Explanation) -> dict[str, Any]:

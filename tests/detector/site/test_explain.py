@@ -19,7 +19,8 @@ from detector.rules.law_map import Role
 from detector.site import load_site
 from detector.site.cli import app
 from detector.site.explain import Answer, Explanation, explain, made_up_track
-from detector.site.explain_words import as_json, clock, forecast, zone_now
+from detector.site.explain_words import as_json, forecast, zone_now
+from detector.site.states import clock
 from detector.vocabulary import Kind, Outcome
 from tests.conftest import ROOT
 from tests.detector.rules.test_judge import place, thing
