@@ -11,13 +11,15 @@ from detector.geo.zones import Zone
 from detector.hit import Hit, Place, Reason
 from detector.rules import dwell
 from detector.rules.law import Ruling, total_cov_m2
-from detector.rules.law_map import PERMITTED_PRIOR
 from detector.rules.sentences import INSIDE, OUTSIDE, SENTENCES, fill
 from detector.rules.walls import WallRuling
 from detector.site.model import Site
 from detector.site.rulebook import Rule
 from detector.tracks import Track
 from detector.vocabulary import Outcome, Text, vocabulary
+
+EXEMPT_PRIOR = 0.02
+"""P(violation) of a look-alike that is known without a map: a rider, a passer-by."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +42,7 @@ class Case:
     p_thing: float
 
     def allowed(self, look_alike: str, reasons: Sequence[Reason] = (), zone_ids: tuple[str, ...] = (),
-                p_violation: float = PERMITTED_PRIOR) -> Hit:  # fmt: skip
+                p_violation: float = EXEMPT_PRIOR) -> Hit:  # fmt: skip
         """A legal look-alike, by its name."""
         named = Reason(look_alike, vocabulary().look_alikes[look_alike])
         return self._hit(Outcome.ALLOWED, p_violation, (*reasons, named), zone_ids, look_alike)

@@ -24,9 +24,6 @@ from detector.site.model import Site
 from detector.site.rulebook import Rule
 from detector.vocabulary import Kind
 
-PERMITTED_PRIOR = 0.02
-"""P(violation) where it is permitted, and outside everything patrolled: maps have mistakes too. No ground has less."""
-
 _KINDS = {kind: number for number, kind in enumerate(ZoneKind)}
 
 
@@ -133,17 +130,17 @@ class LawMap:
         forbidding = [kind for role, kind in roles if role is Role.FORBIDS]
         priors = [rule.priors[kind] for kind in forbidding]
         priors += [rule.grants[kind].closed_prior for role, kind in roles if role is Role.LAPSED]
-        unzoned = rule.unzoned_prior if self.patrolled[face] else PERMITTED_PRIOR
+        unzoned = rule.unzoned_prior if self.patrolled[face] else rule.granted_prior
         value, density = max(priors, default=0.0) or unzoned, 1.0
         if granting:
-            value, density = PERMITTED_PRIOR, max(granting)
+            value, density = rule.granted_prior, max(granting)
         elif not reached:
-            value = PERMITTED_PRIOR
+            value = rule.granted_prior
         elif forbidding:
             density = max(rule.density_of(kind) for kind in forbidding)
         return Ground(
             zones=rows,
-            value=max(value, PERMITTED_PRIOR),
+            value=max(value, rule.granted_prior),
             density=density,
             grants=bool(granting),
             speaks=bool(granting or priors) and reached,
@@ -174,8 +171,8 @@ class LawMap:
         prior = _by_kind(rule.priors, 0.0)[self._kind] * forbids
         closed = _by_kind({k: g.closed_prior for k, g in rule.grants.items()}, 0.0)[self._kind]
         forbidden = self._largest(np.where(role == Role.LAPSED, closed, prior))
-        unzoned = np.where(self.patrolled, rule.unzoned_prior, PERMITTED_PRIOR)
-        value = np.maximum(np.where(forbidden > 0.0, forbidden, unzoned), PERMITTED_PRIOR)
+        unzoned = np.where(self.patrolled, rule.unzoned_prior, rule.granted_prior)
+        value = np.maximum(np.where(forbidden > 0.0, forbidden, unzoned), rule.granted_prior)
         reached = self._reach_of(rule)
         density = _by_kind(rule.density, 1.0)[self._kind]
         drawn = self._largest(np.where(role == Role.GRANTS, density, 0.0))
@@ -183,7 +180,7 @@ class LawMap:
         usual = np.where(self._some(forbids) & reached, usual, 1.0)
         return Law(
             role=role,
-            value=np.where(grants | ~reached, PERMITTED_PRIOR, value),
+            value=np.where(grants | ~reached, rule.granted_prior, value),
             density=np.where(grants, drawn, usual),
             grants=grants,
             speaks=self._some((role >= Role.GRANTS) & (role <= Role.FORBIDS)) & reached,

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from detector.geo.zones import Membership, Near, Zone, ZoneKind, cloud
 from detector.hit import Place
 from detector.rules.law import total_cov_m2
-from detector.rules.law_map import PERMITTED_PRIOR
 from detector.site.model import Site
 from detector.site.rulebook import Rule
 
@@ -85,7 +84,8 @@ def wall_ruling(rule: Rule, place: Place, site: Site, first: datetime, last: dat
     # Of what is left when it is not the filed sign, only the error outside the filings counts.
     v_unfiled = float(unfiled[~in_filing].mean()) if share < 1.0 else rule.on_walls.prior
     held = [row for row in filings if found.holds_centre[row]]
-    probability = PERMITTED_PRIOR if held else p_filed * PERMITTED_PRIOR + (1.0 - p_filed) * v_unfiled
+    least = rule.granted_prior
+    probability = least if held else p_filed * least + (1.0 - p_filed) * v_unfiled
     likeliest = sorted(held or filings, key=lambda row: -int(found.inside[row].sum()))
     return WallRuling(
         probability=probability,

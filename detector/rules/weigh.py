@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from detector.geo.faces import Shares
 from detector.geo.plane import metres_per_degree
 from detector.hit import Place
-from detector.rules.law_map import PERMITTED_PRIOR, Law, LawMap, Role
+from detector.rules.law_map import Law, LawMap, Role
 from detector.site.model import Site
 from detector.site.rulebook import Rule
 
@@ -85,14 +85,15 @@ def weigh(lookup: LawMap, questions: Sequence[Question]) -> list[Sums]:
     row_of = {id(place): row for row, place in enumerate(places)}
     shares = lookup.faces.shares(*_on_plane(places, lookup.site))
     spots = np.array([row_of[id(q.place)] for q in questions], np.int64)
-    sums = _by_map(lookup, [lookup.law(q.rule, q.first, q.last) for q in questions], shares, spots)
+    least = np.array([q.rule.granted_prior for q in questions])
+    sums = _by_map(lookup, [lookup.law(q.rule, q.first, q.last) for q in questions], shares, spots, least)
     for number, question in enumerate(questions):
         if question.shown:
             sums[number] = _by_picture(lookup, question, shares, int(spots[number]))
     return sums
 
 
-def _by_map(lookup: LawMap, laws: Sequence[Law], shares: Shares, spots: Rows) -> list[Sums]:
+def _by_map(lookup: LawMap, laws: Sequence[Law], shares: Shares, spots: Rows, least: Values) -> list[Sums]:
     start, end = shares.start[spots], shares.start[spots + 1]
     rows, asked = _ranges(start, end)
     face = shares.face[rows]
@@ -108,7 +109,7 @@ def _by_map(lookup: LawMap, laws: Sequence[Law], shares: Shares, spots: Rows) ->
     at_centre = face == centre[asked]
     # Benefit of the doubt: a best estimate where it is permitted has the permit's probability.
     permitted = total(at_centre & ground.grants) > 0.0
-    probability = np.where(permitted, PERMITTED_PRIOR, total(weight * ground.value))
+    probability = np.where(permitted, least, total(weight * ground.value))
     granting = total(weight * ground.grants)
     spoken = np.maximum(total(shares.mass[rows] * ground.speaks), total(at_centre & ground.speaks))
     private = total(shares.mass[rows] * ground.private)
@@ -215,7 +216,7 @@ def _by_picture(lookup: LawMap, question: Question, shares: Shares, spot: int) -
         for zone, weight in sorted(of_zone.items(), key=lambda item: (-item[1], item[0]))
     ]
     return Sums(
-        probability=PERMITTED_PRIOR if held.grants else against / weighed,
+        probability=question.rule.granted_prior if held.grants else against / weighed,
         granting=granting / weighed,
         spoken=max(spoken, float(held.speaks)),
         private=private,

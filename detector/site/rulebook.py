@@ -139,6 +139,8 @@ class Rule:
         unzoned_prior: the same inside the patrolled area where no zone speaks.
         unplaced_prior: the same when the place is unknown.
         grants: zone kinds that permit.
+        granted_prior: P(violation) of a thing whose best estimate lies where it is permitted: maps have mistakes, and
+            places errors. No ground has less.
         density: how much likelier such a thing stands on a square metre of ground of a kind than on one of any other
             ground; 1 for kinds not named. A kind in `grants` has at least 1 and at least that of every kind in
             `priors`: so more tolerance for a permit never raises P(violation). Never by neighbourhood.
@@ -160,6 +162,7 @@ class Rule:
     unzoned_prior: float
     unplaced_prior: float
     grants: Mapping[ZoneKind, Grant]
+    granted_prior: float
     density: Mapping[ZoneKind, float]
     nearest: tuple[ZoneKind, ...]
     shop_reach_m: float | None
@@ -291,6 +294,7 @@ class RuleIn(_Strict):
     unzoned_prior: Share
     unplaced_prior: Share
     grants: Mapping[ZoneKind, _GrantIn] = {}
+    granted_prior: Share = 0.02
     density: Mapping[ZoneKind, Density] = {}
     nearest: tuple[ZoneKind, ...] = ()
     shop_reach_m: Annotated[float, Field(gt=0, le=50)] | None = None
@@ -341,6 +345,11 @@ class RuleIn(_Strict):
                 f"on_walls.prior {self.on_walls.prior} is not below violation_min {self.violation_min}: that a sign is "
                 "not filed is for a person to judge; draw no_signage where signs are forbidden"
             )
+        if self.granted_prior >= self.unsure_min:
+            raise ValueError(
+                f"granted_prior {self.granted_prior} reaches unsure_min {self.unsure_min}: what is permitted would go to "
+                "a person; lower it"
+            )
         return self
 
     @model_validator(mode="after")
@@ -377,6 +386,7 @@ class RuleIn(_Strict):
             unzoned_prior=self.unzoned_prior,
             unplaced_prior=self.unplaced_prior,
             grants={k: Grant(g.needs_permit, g.look_alike, g.closed_prior) for k, g in self.grants.items()},
+            granted_prior=self.granted_prior,
             density=dict(self.density),
             nearest=self.nearest,
             shop_reach_m=self.shop_reach_m,

@@ -86,7 +86,7 @@ def test_a_wide_error_beside_a_filing_is_the_filed_sign():
 def test_a_wider_error_never_turns_against_a_filed_sign(sigma_m):
     ruling = wall_ruling(RULE, on_wall(0.0, sigma_m), SITE, sign().first_seen_at, sign().last_seen_at)
     assert ruling is not None
-    assert ruling.probability == pytest.approx(0.02)
+    assert ruling.probability == pytest.approx(RULE.granted_prior)
     assert ruling.filed is not None
     assert ruling.filed.zone_id == "sign-1"
 

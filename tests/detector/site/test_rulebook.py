@@ -22,7 +22,7 @@ def read(**override: object) -> RuleIn:
         ({"density": {"vending_pitch": 0.5}},
          "density of vending_pitch is 0.5, below the 1 of other ground: a kind that permits must draw at least as "
          "much, or more tolerance could raise P(violation)"),
-        ({"density": {"no_vending": 30}}, "density of market is 25, below the 30 of no_vending"),
+        ({"density": {"no_vending": 30}}, "density of vending_pitch is 8, below the 30 of no_vending"),
         ({"density": {"vending_pitch": 0}}, "greater than 0"),
         ({"density": {"vending_pitch": float("inf")}}, "finite number"),
         ({"density": {"bike_bay": 3}},
