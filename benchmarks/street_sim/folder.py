@@ -153,11 +153,16 @@ def _camera(profile: RideProfile) -> dict[str, object]:
         "yaw_deg": profile.yaw_deg,
         "pitch_deg": profile.pitch_deg,
         "lever_forward_m": profile.lever_forward_m,
+        "profile": "e_bike" if profile.leans else "car",
         "lens": {"horizontal_fov_deg": profile.fov_deg},
         "sigmas": {
             "heading_deg": profile.mount_sd_deg[0],
-            "pitch_deg": round(float(np.hypot(profile.mount_sd_deg[1], profile.nod_deg)), 2),
-            "roll_deg": round(float(np.hypot(profile.mount_sd_deg[2], profile.sway_deg)), 2),
+            "pitch_deg": profile.mount_sd_deg[1],
+            "roll_deg": profile.mount_sd_deg[2],
+            "sway_pitch_deg": profile.nod_deg,
+            "sway_roll_deg": profile.sway_deg,
+            "sway_heading_deg": profile.weave_deg,
+            "lean_deg": profile.sway_deg,
             "ground_m": 0.15,
         },
     }

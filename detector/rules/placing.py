@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from detector.geo.camera import Camera
 from detector.geo.localise import Unplaced, place_of
 from detector.geo.on_wall import place_on_wall, sign_place
-from detector.geo.terrain import Terrain
 from detector.geo.walls import Walls
 from detector.hit import Place
 from detector.rules.walls import WALL
@@ -18,10 +17,9 @@ from detector.tracks import Track
 class Placing:
     """Finds the places of what one camera saw on one site."""
 
-    def __init__(self, site: Site, camera: Camera, terrain: Terrain | None = None) -> None:
-        """Args: terrain: how the ground rises; `None` for flat ground."""
+    def __init__(self, site: Site, camera: Camera) -> None:
         self._camera = camera
-        self._terrain = terrain
+        self._terrain = site.terrain
         self._walls = Walls.of(site.zones)
         named = (rule.on_walls.cues for rule in site.rules.values() if rule.on_walls is not None)
         self._hanging = frozenset(cue for cues in named for cue in cues)

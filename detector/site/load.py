@@ -30,10 +30,11 @@ from detector.site.permits import PERMITS, filed_sign_zones, read_permits
 from detector.site.problems import Problems, read_yaml
 from detector.site.rulebook import Rule, RuleIn, default_rules, overlay
 from detector.site.schema import SiteIn
+from detector.site.terrain import TERRAIN, site_terrain
 from detector.vocabulary import Kind
 
 SITE = "site.yaml"
-TOP = (SITE, CAMERAS, CLOSURES, PERMITS)
+TOP = (SITE, CAMERAS, CLOSURES, PERMITS, TERRAIN)
 """Files that may lie at the top of a site folder."""
 
 
@@ -77,6 +78,7 @@ def _read(folder: Path, problems: Problems) -> Site | None:
     _check_signers(folder, problems)
     if head is None:
         return None
+    terrain = site_terrain(folder, head, problems)
     timezone = _timezone(head.timezone, problems)
     vehicle = _default_vehicle(head.default_vehicle_camera, cameras, problems)
     patrol_area = _patrol_area(head, problems)
@@ -104,6 +106,7 @@ def _read(folder: Path, problems: Problems) -> Site | None:
         marked=marked,
         public_map_crs=parse_crs(head.public_map_crs),
         coverage=head.coverage,
+        terrain=terrain,
     )
 
 
@@ -112,7 +115,7 @@ def _site_files(folder: Path, problems: Problems) -> list[str]:
     used: list[str] = []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if not path.is_file() or path.suffix.lower() not in (".yaml", ".yml", ".geojson", ".json"):
+        if not path.is_file() or path.suffix.lower() not in (".yaml", ".yml", ".geojson", ".json", ".asc"):
             continue
         top = name in TOP
         zone = name.count("/") == 1 and name.startswith("zones/") and path.suffix == ".geojson"

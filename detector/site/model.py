@@ -12,6 +12,7 @@ from detector.errors import InputError
 from detector.geo.camera import Camera, VehicleCamera
 from detector.geo.crs import WGS84, Crs
 from detector.geo.dates import Holidays
+from detector.geo.terrain import Terrain
 from detector.geo.zones import Permit, ZoneIndex
 from detector.site.rulebook import Rule
 from detector.vocabulary import Kind, Text
@@ -48,6 +49,7 @@ class Site:
         public_map_crs: what maps that are handed out are written in.
         coverage: whether patrols keep a log of the ground they looked at.
         marked: by camera id, zones whose line its picture shows.
+        terrain: how the ground rises; `None` for flat ground.
     """
 
     name: Text
@@ -67,6 +69,7 @@ class Site:
     public_map_crs: Crs = WGS84
     coverage: bool = True
     marked: Mapping[str, tuple[MarkedZone, ...]] = field(default_factory=dict[str, tuple[MarkedZone, ...]])
+    terrain: Terrain | None = None
 
     def camera(self, camera_id: str) -> Camera:
         """The camera of an id.

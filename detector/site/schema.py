@@ -96,6 +96,7 @@ class SiteIn(_Strict):
     default_vehicle_camera: str | None = None
     public_map_crs: Literal["WGS84", "GCJ02", "BD09"] = "WGS84"
     coverage: bool = True
+    terrain_crs: Literal["WGS84"] | None = None
 
     @model_validator(mode="after")
     def _days(self) -> SiteIn:

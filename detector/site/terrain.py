@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from detector.errors import InputError
 from detector.geo.terrain import Terrain
+from detector.site.problems import Problems
+from detector.site.schema import SiteIn
 
 TERRAIN = "terrain.asc"
 
@@ -28,6 +30,28 @@ NO_DATA = -9999.0
 _KEYS = frozenset({"ncols", "nrows", "xllcorner", "xllcenter", "yllcorner", "yllcenter", "cellsize", "nodata_value"})
 
 Header = dict[str, float]
+
+
+def site_terrain(folder: Path, head: SiteIn, problems: Problems) -> Terrain | None:
+    """The terrain of a site folder; `None` without one, or with a faulty one, which is then among the problems."""
+    path = folder / TERRAIN
+    if not path.is_file():
+        if head.terrain_crs is not None:
+            problems.add(
+                "site.yaml", f"is given, but there is no {TERRAIN}; add it or remove this", field="terrain_crs"
+            )
+        return None
+    if head.terrain_crs is None:
+        message = (
+            f"is missing: {TERRAIN} says nothing about its coordinates; write terrain_crs: WGS84 if they are degrees"
+        )
+        problems.add("site.yaml", message, field="terrain_crs")
+        return None
+    try:
+        return read_terrain(path, head.bbox)
+    except InputError as error:
+        problems.add(TERRAIN, str(error))
+        return None
 
 
 def read_terrain(path: Path, bbox: tuple[float, float, float, float] | None = None) -> Terrain:
