@@ -1,7 +1,8 @@
 """Folders of pictures as a source.
 
 File times and names say nothing about when a picture was taken. The time comes from ``--start-utc`` with
-``--interval-s``, or from EXIF when *every* picture carries its moment and its UTC offset.
+``--interval-s``, or from EXIF when *every* picture carries its moment: with its UTC offset it is believed, without one
+(drones, most cameras) it tells only the seconds between pictures, and ``--start-utc`` the moment of the first.
 """
 
 from __future__ import annotations
@@ -124,12 +125,13 @@ def _times(
             )
         if start_utc is not None:
             return start_utc, tuple(Picture(p, i * interval_s) for i, p in enumerate(paths))
-    taken = [_taken_at(p) for p in paths]
-    if start_utc is not None or interval_s is not None or None in taken:
+    zoned = start_utc is None
+    taken = [_taken_at(p, zoned=zoned) for p in paths]
+    if interval_s is not None or None in taken:
         raise InputError(
             f"{folder} does not say when its pictures were taken ({sum(t is not None for t in taken)} of {len(paths)} "
-            "carry an EXIF time with its UTC offset): give the UTC time of the first and the seconds between them, "
-            "e.g. --start-utc 2026-05-17T09:30:00Z --interval-s 1"
+            f"carry an EXIF time{' with its UTC offset' * zoned}): give the UTC time of the first and the seconds "
+            "between them, e.g. --start-utc 2026-05-17T09:30:00Z --interval-s 1"
         )
     moments = cast("list[datetime]", taken)
     late = next((i for i in range(1, len(moments)) if moments[i] < moments[i - 1]), None)
@@ -138,11 +140,12 @@ def _times(
             f"{paths[late].name} was taken before {paths[late - 1].name} by EXIF: rename the pictures in the order "
             "they were taken, or give --start-utc and --interval-s"
         )
-    return moments[0], tuple(Picture(p, (m - moments[0]).total_seconds()) for p, m in zip(paths, moments, strict=True))
+    at_s = ((moment - moments[0]).total_seconds() for moment in moments)
+    return start_utc or moments[0], tuple(map(Picture, paths, at_s))
 
 
-def _taken_at(path: Path) -> datetime | None:
-    """EXIF moment of a picture as UTC; `None` unless the offset is there too."""
+def _taken_at(path: Path, *, zoned: bool) -> datetime | None:
+    """EXIF moment of a picture as UTC, `None` unless the offset is there too; not `zoned`, the camera's own clock."""
     try:
         with PilImage.open(path, formats=_PIL_FORMATS) as picture:
             exif = picture.getexif().get_ifd(_EXIF_IFD)
@@ -150,7 +153,7 @@ def _taken_at(path: Path) -> datetime | None:
         return None
     fraction = re.match(r"[0-9]*", str(exif.get(_TAKEN_FRACTION, "")).strip())
     text = f"{exif.get(_TAKEN)}.{fraction[0] if fraction and fraction[0] else '0'}"
-    offset = str(exif.get(_TAKEN_OFFSET, "")).strip().rstrip("\0")
+    offset = str(exif.get(_TAKEN_OFFSET, "")).strip().rstrip("\0") if zoned else "+00:00"
     try:
         taken = datetime.strptime(f"{text[:26]}{offset}", "%Y:%m:%d %H:%M:%S.%f%z")
     except ValueError:

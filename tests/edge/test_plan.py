@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import shapely
+import yaml
 
 from detector.errors import BundleError, InputError
 from detector.geo.crs import GCJ02, WGS84, Crs, from_wgs84
@@ -24,6 +25,7 @@ from tests.detector.model.conftest import tiny_bundle
 from tests.edge.clips import write_clip
 from tests.edge.nmea import gga, rmc
 from tests.edge.street import write_street
+from tests.edge.survey import drone as drone_photos
 
 DEVICE_ID = "d" * 64
 
@@ -123,3 +125,68 @@ def test_an_honest_log_and_who_is_sure_are_believed(town_patrol: PatrolConfig, c
     # what is missing next is the model
     with pytest.raises(BundleError, match="no-bundle"):
         make_plan(replace(_with_log(town_patrol, crs), gnss_sure=sure), DEVICE_ID)
+
+
+def _drone(config: PatrolConfig, folder: Path) -> PatrolConfig:
+    """The patrol over drone photos, with a camera of the site on that drone."""
+    cameras = yaml.safe_load((config.site / "cameras.yaml").read_text())
+    drone = {
+        "id": "drone",
+        "name": {"zh": "无人机", "en": "drone"},
+        "type": "drone",
+        "image_px": list(drone_photos.SIZE_PX),
+    }
+    drone["lens"] = {"horizontal_fov_deg": drone_photos.FOV_DEG}
+    cameras["cameras"].append(drone)
+    (config.site / "cameras.yaml").write_text(yaml.safe_dump(cameras, allow_unicode=True))
+    trusted = replace(config, trust=(config.trust or (config.site.parent / "city.key.pub",)))
+    return replace(trusted, sources=(str(folder),), camera="drone", start_utc=())
+
+
+def test_drone_photos_bring_their_own_poses(config: PatrolConfig, tmp_path: Path) -> None:
+    drone_photos.write_photo(_folder(tmp_path) / "a.jpg")
+    drone_photos.write_photo(tmp_path / "photos" / "b.jpg", packet=b"", taken="2026:05:17 09:30:07")
+    plan = make_plan(_drone(config, tmp_path / "photos"), DEVICE_ID)
+    assert plan.gnss is not None
+    (fix,) = plan.gnss.fixes
+    assert (fix.above_ground_m, fix.pitch_deg) == (40.0, -90.0)
+    assert fix.at == plan.sources[0].starts_at
+    assert any("b.jpg has no drone-dji:GimbalPitchDegree" in w for w in plan.warnings)
+
+
+def test_a_poses_file_wins_and_names_another_patrol(config: PatrolConfig, tmp_path: Path) -> None:
+    drone_photos.write_photo(_folder(tmp_path) / "a.jpg")
+    poses = tmp_path / "poses.csv"
+    poses.write_text(
+        "photo,lon_deg,lat_deg,above_ground_m,heading_deg,pitch_deg,roll_deg\na.jpg,117.2,34.26,40,225,-90,0\n"
+    )
+    asked = _drone(config, tmp_path / "photos")
+    tagged, mended = make_plan(asked, DEVICE_ID), make_plan(replace(asked, poses=poses), DEVICE_ID)
+    assert mended.gnss is not None
+    assert mended.gnss.fixes[0].heading_deg == 225.0
+    assert mended.patrol_id != tagged.patrol_id
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"gnss": Path("a.nmea")}, "camera drone is a drone's: a GNSS log tells neither its height nor its gimbal"),
+        ({"camera": "cam", "poses": Path("p.csv")}, "camera cam is no drone's: --poses is for drone photos"),
+    ],
+)
+def test_poses_and_logs_do_not_mix(config: PatrolConfig, tmp_path: Path, changed: dict[str, object], says: str) -> None:
+    drone_photos.write_photo(_folder(tmp_path) / "a.jpg")
+    with pytest.raises(InputError, match=says):
+        make_plan(replace(_drone(config, tmp_path / "photos"), **changed), DEVICE_ID)
+
+
+def test_a_video_from_a_drone_has_no_places_yet(config: PatrolConfig) -> None:
+    asked = _drone(config, Path(config.sources[0]))
+    plan = make_plan(replace(asked, start_utc=config.start_utc), DEVICE_ID)
+    assert plan.gnss is None
+    assert any("street.mp4 is a video from a drone without a pose" in w for w in plan.warnings)
+
+
+def _folder(tmp_path: Path) -> Path:
+    (tmp_path / "photos").mkdir()
+    return tmp_path / "photos"

@@ -83,6 +83,14 @@ def test_start_alone_is_not_enough(tmp_path: Path) -> None:
         open_source(str(tmp_path), start_utc=START, interval_s=0.0)
 
 
+def test_start_with_the_cameras_own_clock(tmp_path: Path) -> None:
+    """Drones write the time without its offset: the seconds between pictures are right all the same."""
+    _picture(tmp_path / "1.jpg", taken="2016:06:23 16:31:59")
+    _picture(tmp_path / "2.jpg", taken="2016:06:23 16:32:06", offset="-05:00")
+    source = open_source(str(tmp_path), start_utc=START)
+    assert [f.captured_at for f in frames(source)] == [START, START.replace(second=7)]
+
+
 def test_exif_times_out_of_order(tmp_path: Path) -> None:
     _picture(tmp_path / "1.jpg", taken="2026:05:17 09:30:05", offset="+08:00")
     _picture(tmp_path / "2.jpg", taken="2026:05:17 09:30:03", offset="+08:00")
