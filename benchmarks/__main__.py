@@ -9,6 +9,7 @@ BENCHMARKS = (
     "parity",
     "verdict_10k",
     "crs_shift",
+    "wall_places",
     "clean_clips",
     "patrol_cost",
     "model_cost",
