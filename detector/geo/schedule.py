@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
+from functools import lru_cache
 
 from detector.errors import InputError
 from detector.geo.dates import NO_HOLIDAYS, Closure, DateRange, Holidays, Season
@@ -163,9 +164,15 @@ def parse_schedule(raw: Mapping[str, Sequence[str]]) -> Schedule:
     Raises:
         InputError: a day or a span that cannot be read, or a day named twice.
     """
+    return _parse(tuple((key, tuple(texts)) for key, texts in raw.items()))
+
+
+@lru_cache(maxsize=1024)
+def _parse(raw: tuple[tuple[str, tuple[str, ...]], ...]) -> Schedule:
+    """A city has thousands of pitches and a few opening hours: each is read once."""
     week: dict[int, tuple[Span, ...]] = {}
     holiday: tuple[Span, ...] | None = None
-    for key, texts in raw.items():
+    for key, texts in raw:
         spans = tuple(_parse_span(text) for text in texts)
         if key.strip().lower() == HOLIDAY:
             holiday = spans
@@ -174,7 +181,7 @@ def parse_schedule(raw: Mapping[str, Sequence[str]]) -> Schedule:
             if day in week:
                 raise InputError(f"{DAYS[day]} is named twice in the schedule (again in {key!r}); name each day once")
             week[day] = spans
-    return Schedule(tuple(week.get(day, ()) for day in range(7)), holiday, _words(raw))
+    return Schedule(tuple(week.get(day, ()) for day in range(7)), holiday, _words(dict(raw)))
 
 
 def _words(raw: Mapping[str, Sequence[str]]) -> Text:

@@ -25,7 +25,8 @@ WIDTH_PX, PANEL_PX, MARGIN_PX, HEADER_PX = 1500, 350, 28, 92
 MIN_MAP_PX, MAX_MAP_PX, MAX_PANEL_PX = 520, 1150, 1250
 FAN_M = 14.0
 """How far a camera's fan is drawn; it sees farther."""
-MAX_LABELS = 150
+MAX_LABELS, MAX_TRIES = 150, 600
+"""Names on the map, and zones that are tried: in a whole city most find no room."""
 _NO_STATES: Mapping[str, ZoneState] = MappingProxyType({})
 
 
@@ -167,8 +168,8 @@ class _Drawing:
 
     def _zone_labels(self) -> Iterable[str]:
         written = 0
-        for zone in reversed(self._drawn()):
-            if written == MAX_LABELS:
+        for tried, zone in enumerate(reversed(self._drawn())):
+            if written == MAX_LABELS or tried >= MAX_TRIES:
                 self.unnamed += 1
                 continue
             lines = self._name(zone)
