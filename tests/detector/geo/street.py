@@ -10,8 +10,8 @@ import numpy as np
 from detector.frame import Fix
 from detector.geo.camera import DroneCamera, Lens, Profile, VehicleCamera, profile_sigmas
 from detector.geo.plane import LocalPlane
-from detector.geo.project import pixel_of
 from detector.geo.trajectory import path_of
+from detector.geo.view import moving_views
 from detector.hit import Place
 from detector.tracks import Track
 from tests.detector.things import MONDAY_10_LOCAL, make_track
@@ -105,14 +105,16 @@ def drive_past(rng: np.random.Generator, how: Pass, side_m: float) -> tuple[Seen
     velocity = np.diff(true, axis=0, append=2 * true[-1:] - true[-2:-1]) * how.rate_hz
     velocity += np.column_stack([_walk(rng, times, 0.1, 1.0) for _ in range(2)])
     course = heading + _walk(rng, times, how.heading_sigma_deg, 2.0)
-    lon_lat = ORIGIN.lon_lat_deg(thing)[0]
+    true_lon_lat = ORIGIN.lon_lat_deg(true)
+    exact = [
+        Fix(lon, lat, 1.0, MONDAY_10_LOCAL, heading_deg=float(body[k] % 360), pitch_deg=pitch[k], roll_deg=roll[k])
+        for k, (lon, lat) in enumerate(true_lon_lat.tolist())
+    ]
+    views, _ = moving_views(mount, exact, ORIGIN)
+    feet, heads = (LENS.pixels(views.to_camera(np.append(thing, high))) for high in (ground, ground + 1.8))
     boxes, fixes, rows = [], [], []
-    for k, at in enumerate(times):
-        lon, lat = ORIGIN.lon_lat_deg(true[k])[0]
-        exact = Fix(lon, lat, 1.0, MONDAY_10_LOCAL, heading_deg=body[k] % 360, pitch_deg=pitch[k], roll_deg=roll[k])
-        foot = pixel_of(mount, exact, *lon_lat, ground)
-        head = pixel_of(mount, exact, *lon_lat, ground + 1.8)
-        if foot is None or head is None or not (20 < foot[0] < 1260 and foot[1] < 715 and head[1] > 5):
+    for k, (foot, head) in enumerate(zip(feet, heads, strict=True)):
+        if not (20 < foot[0] < 1260 and foot[1] < 715 and head[1] > 5):  # NaN, behind the camera, compares false
             continue
         tall = foot[1] - head[1]
         jitter = rng.normal(0, 0.03 * tall, 2) + rng.normal(0, 2.0, 2)
@@ -121,7 +123,7 @@ def drive_past(rng: np.random.Generator, how: Pass, side_m: float) -> tuple[Seen
             u += 1.5 * tall * rng.choice((-1, 1))
         boxes.append((u - 0.3 * tall, v - tall, u + 0.3 * tall, v))
         lon, lat = ORIGIN.lon_lat_deg(true[k] + off[k])[0]
-        fixes.append(Fix(lon, lat, how.gnss_sigma_m, MONDAY_10_LOCAL + timedelta(seconds=float(at)),
+        fixes.append(Fix(lon, lat, how.gnss_sigma_m, MONDAY_10_LOCAL + timedelta(seconds=float(times[k])),
                          heading_deg=course[k] % 360, sigma_heading_deg=how.heading_sigma_deg,
                          speed_m_s=float(np.hypot(*velocity[k])),
                          roll_deg=roll[k] if how.measured_roll else 0.0))  # fmt: skip
