@@ -35,11 +35,15 @@ class Contacts:
         uv_px: (N, 2).
         sigma_px: (N, 2) from the box alone, before the camera's own pixel error.
         cut_off: (N,) the foot is out of the picture, and nothing is known of it.
+        width_share: (N,) width of the box as a share of the picture's.
+        from_above: (N,) the camera looked straight down.
     """
 
     uv_px: Array
     sigma_px: Array
     cut_off: NDArray[np.bool_]
+    width_share: Array
+    from_above: NDArray[np.bool_]
 
 
 def contacts_of(observations: Sequence[Observation], from_above: NDArray[np.bool_]) -> Contacts:
@@ -58,4 +62,6 @@ def contacts_of(observations: Sequence[Observation], from_above: NDArray[np.bool
         uv_px=np.column_stack(((left + right) / 2.0, v)),
         sigma_px=np.column_stack((sigma_u, sigma_v)),
         cut_off=cut_below & ~from_above & (height > FILLS_FRAME * frame[:, 1]),
+        width_share=width / frame[:, 0],
+        from_above=from_above,
     )

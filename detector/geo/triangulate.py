@@ -4,6 +4,8 @@ Measured are the directions ``p = (right, up) / forward`` to the ground contact 
 bearing, good to a fraction of a degree, the vertical one a range by way of the ground, and weak. Sought are east and
 north of the point. Beside them stand, with what is believed of them beforehand as a measurement of 0:
 
+* the half depth of the thing: the middle of its box is in the direction of its own middle, but the box ends at its
+  near edge; taken for `depth_m`, give or take as much,
 * the height error of the ground under the thing,
 * the pitch and the roll of the mounting, the same in all frames,
 * its yaw, which the whole pass shares.
@@ -47,8 +49,8 @@ OUTLIER_SIGMA = 2.5
 _ROUNDS = 8
 _STILL_M = 0.02
 _CHI2_95 = 1.645
-_SHARED, _YAW = np.arange(2, 6), 5
-"""Columns of the unknowns: east, north, then what is shared: ground, pitch, roll and yaw of the mounting."""
+_SHARED, _YAW = np.arange(2, 7), 5
+"""Columns of the unknowns: east, north, then what is shared: ground, pitch, roll and yaw of the mounting, depth."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +63,7 @@ class Looks:
         cov_tangent: (M, 2, 2) of the pixels.
         times_s: (M,).
         drift_m2: (M, M) per axis, of the views' positions against each other.
+        depth_m: (M,) by how much the near edge of the thing is believed to be nearer than its middle.
         heading_rad: (M,) one sigma of the heading, of each frame and not of the pass.
         yaw_rad: one sigma of the heading error that the pass shares.
     """
@@ -70,6 +73,7 @@ class Looks:
     cov_tangent: Array
     times_s: Array
     drift_m2: Array
+    depth_m: Array
     heading_rad: Array
     yaw_rad: float
 
@@ -165,7 +169,7 @@ class _Model:
         turns: (M, 3, 6) axes of the attitude's errors: three that come and go (sway in pitch and roll, heading) by one
             sigma each, three that stay (pitch, roll and yaw of the mounting) by a radian.
         kernels: (5, 2M, 2M) how far two frames share each error that comes and goes, and the drift east and north.
-        prior: (4,) one sigma of ground height, pitch, roll and yaw of the mounting.
+        prior: (5,) one sigma of ground height, of pitch, roll and yaw of the mounting, and of the depth in `depth_m`.
         base_m: (M,) height of the ground under the camera above `datum_m`.
     """
 
@@ -205,7 +209,7 @@ class _Model:
                 base, ground_m = under - datum, trust.mapped_m
             else:
                 terrain = None
-        prior = np.array([np.hypot(ground_m, trust.height_m), trust.pitch_rad, trust.roll_rad, looks.yaw_rad])
+        prior = np.array([np.hypot(ground_m, trust.height_m), trust.pitch_rad, trust.roll_rad, looks.yaw_rad, 1.0])
         return _Model(
             looks=looks,
             camera=views.body @ views.mount,
@@ -223,6 +227,8 @@ class _Model:
         rise, slope = rise_and_slope(self.terrain, views.plane, point, self.datum_m)
         away = np.append(point, rise) - views.centre_m
         away[:, 2] -= self.base_m
+        nearer = away[:, :2] * (self.looks.depth_m / np.maximum(np.hypot(away[:, 0], away[:, 1]), 0.5))[:, None]
+        away[:, :2] -= nearer
         seen = np.squeeze(away[:, None, :] @ self.camera, axis=1)
         if float(seen[:, 1].min()) < 0.2:
             return None
@@ -235,22 +241,24 @@ class _Model:
         by_turn = by_place @ skew(away) @ self.turns
         by_point = by_place[:, :, :2] + by_place[:, :, 2:] * slope
         cov = self._covariance(np.concatenate((by_turn[:, :, :3], by_place[:, :, :2]), axis=2), kept)
-        design = np.concatenate((by_point, by_place[:, :, 2:], by_turn[:, :, 3:]), axis=2).reshape(2 * count, 6)
+        by_depth = -by_place[:, :, :2] @ nearer[:, :, None]
+        design = np.concatenate((by_point, by_place[:, :, 2:], by_turn[:, :, 3:], by_depth), axis=2)
+        design = design.reshape(2 * count, -1)
         residual = (self.looks.tangent - tangent).reshape(-1)
         weighted = np.linalg.solve(cov, np.column_stack((design, residual)))
         information = design.T @ weighted
-        normal = information[:, :6].copy()
+        normal = information[:, :-1].copy()
         normal[_SHARED, _SHARED] += 1.0 / self.prior**2
         inverse = np.linalg.inv(normal)
-        found = inverse @ information[:, 6]
+        found = inverse @ information[:, -1]
         if not bool(np.isfinite(found).all()):
             return None
         # Priors are measurements of 0, so the degrees of freedom are those of the directions less the point's two.
-        chi2 = float(residual @ weighted[:, 6] - found @ information[:, 6])
+        chi2 = float(residual @ weighted[:, -1] - found @ information[:, -1])
         freedom = max(2.0 * float(kept.sum()) - 2.0, 1.0)
         excess = chi2 / freedom if chi2 > freedom + _CHI2_95 * np.sqrt(2.0 * freedom) else 1.0
         lever = -(inverse[:2] @ information[:, _YAW])
-        own = (inverse[:2, :2] - np.outer(lever, lever) * self.prior[-1] ** 2) * excess
+        own = (inverse[:2, :2] - np.outer(lever, lever) * self.looks.yaw_rad**2) * excess
         frame = np.arange(count)
         frame_cov = cov.reshape(count, 2, count, 2)[frame, :, frame, :]
         return _Fit(
