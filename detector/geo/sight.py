@@ -168,7 +168,7 @@ def sights_by_pose(
     street = views.to_street(bearings.rays)
     reach = np.maximum(MAX_RANGE_M, 2.0 * np.nan_to_num(views.centre_m[:, 2]))
     hits = meet_ground(views.plane, views.centre_m, street, terrain, reach)
-    reasons = _reasons(bearings, street, hits, reach)
+    reasons = _reasons(bearings, street, hits, reach, np.isfinite(views.centre_m[:, 2]))
     usable = np.array([not reason for reason in reasons], np.bool_) & known & np.isfinite(hits.arm_m).all(axis=1)
     rows = np.flatnonzero(usable).astype(np.int64)
     street, arm = street[rows], hits.arm_m[rows]
@@ -185,19 +185,19 @@ def sights_by_pose(
     return sights, reasons
 
 
-def _reasons(bearings: Bearings, street: Array, hits: GroundHits, reach: Array) -> list[str]:
-    """Why a look does not meet the ground near the camera, "" when it does."""
+def _reasons(bearings: Bearings, street: Array, hits: GroundHits, reach: Array, high: NDArray[np.bool_]) -> list[str]:
+    """Why a look does not meet the ground near the camera, "" when it does. `high`: whose height is known."""
     far = np.hypot(hits.arm_m[:, 0], hits.arm_m[:, 1]) > reach
     # A ray this flat moves by more than its range for the tenth of a degree that no mounting holds.
     flat = -street[:, 2] < np.radians(0.1) * np.hypot(street[:, 0], street[:, 1])
-    above = np.isnan(hits.arm_m).any(axis=1)
+    missed = np.isnan(hits.arm_m).any(axis=1)
     reasons: list[str] = []
     for row, ray in enumerate(bearings.rays):
         if np.isnan(ray).any():
             reasons.append("frame_size")
-        elif above[row] and street[row, 2] >= -1e-9:
+        elif missed[row] and street[row, 2] >= -1e-9:
             reasons.append("above_horizon")
-        elif far[row] or (flat[row] and not hits.mapped[row]):
+        elif far[row] or (missed[row] and high[row]) or (flat[row] and not hits.mapped[row]):
             reasons.append("too_far")
         else:
             reasons.append("")

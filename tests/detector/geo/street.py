@@ -136,3 +136,10 @@ def drive_past(rng: np.random.Generator, how: Pass, side_m: float) -> tuple[Seen
     near = float(np.hypot(*(true[rows] - thing).T).min())
     seen = Seen(track, camera, thing, near)
     return seen, seen.path_error(true[rows])
+
+
+def one_pass(how: Pass | None = None, seed: int = 3, side_m: float = 14.0) -> Seen:
+    """One pass that saw the thing."""
+    past = drive_past(np.random.default_rng(seed), how or Pass(), side_m)
+    assert past is not None
+    return past[0]

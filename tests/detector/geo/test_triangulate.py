@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from detector.geo.localise import place_of
 from detector.hit import Place
-from tests.detector.geo.street import ORIGIN, Pass, Seen, drive_past
+from tests.detector.geo.street import ORIGIN, Pass, Seen, drive_past, one_pass
 
 GOAL_M, GOAL_SHARE = 0.7, 0.85
 
@@ -71,12 +71,6 @@ def test_much_nearer_than_the_nearest_single_look():
 
 def shortened(seen: Seen, keep: slice) -> Seen:
     return replace(seen, track=replace(seen.track, observations=seen.track.observations[keep]))
-
-
-def one_pass(how: Pass = Pass(), seed: int = 3, side_m: float = 14.0) -> Seen:  # noqa: B008  # frozen
-    past = drive_past(np.random.default_rng(seed), how, side_m)
-    assert past is not None
-    return past[0]
 
 
 def test_a_longer_baseline_is_surer():
