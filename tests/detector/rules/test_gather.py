@@ -8,9 +8,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from detector.geo.zones import ZoneIndex, ZoneKind
 from detector.hit import Hit, Place
+from detector.rules import judge_tracks
 from detector.rules.capacity import over_capacity
 from detector.rules.distinct import ABSENT_S, most_at_once, relative_cov_m2, things
 from detector.rules.rows import gather_hits, single_things
@@ -239,3 +242,67 @@ def test_a_bike_found_again_fills_no_second_place_in_the_bay():
     hits = [hit(i, place(east, 5), at_s=10.0 * i, outcome=Outcome.ALLOWED, zones=("bay",))
             for i, east in enumerate((22.0, 24.0, 24.1))]  # fmt: skip
     assert over_capacity(hits, ROOMY, ABSENT_S) == (hits, [])
+
+
+def test_two_stalls_on_one_pitch_through_the_whole_judgement():
+    """Both are permitted vendors alone; together the farther one goes to a person, and its table with it."""
+    evening = MONDAY_10_LOCAL + timedelta(hours=9)  # the pitch opens at 17:00
+    ours = replace(SITE, zones=ZoneIndex.build([PITCH, *(z for z in SITE.zones.zones if z.zone_id == "footway")]))
+    seller = (Companion("person", BOX, 0.8, None),)
+    tracks = [
+        make_track("stall", [BOX] * 10, ordinal=i, start=evening, step_s=60.0, companions=[seller] * 10,
+                   seen_with=(f"s/0/{1 - i}",))
+        for i in range(2)
+    ]  # fmt: skip
+    places = {"s/0/0": place(-37, 5), "s/0/1": place(-35.2, 5)}
+    hits = judge_tracks(tracks, places, ours, "fixed")
+    assert [(hit.outcome, hit.look_alike) for hit in hits] == [
+        (Outcome.ALLOWED, "permitted_vendor"), (Outcome.UNSURE, None)]  # fmt: skip
+    assert hits[1].reasons[0].code == "over_capacity"
+
+
+@st.composite
+def passes(draw: st.DrawFn) -> list[Hit]:
+    """Some stalls, tables and umbrellas on a few metres of street, some of them seen together."""
+    hits: list[Hit] = []
+    for ordinal in range(draw(st.integers(1, 9))):
+        where = place(draw(st.floats(-20, -8)), draw(st.floats(2, 8)), draw(st.floats(0.05, 2.0)))
+        hits.append(
+            stall(
+                ordinal,
+                where,
+                draw(st.sampled_from(["stall", "cart", "umbrella", "table"])),
+                at_s=draw(st.floats(0, 300)),
+                seen_with=draw(st.lists(st.integers(0, 8).filter(lambda n, own=ordinal: n != own), max_size=4)),
+                outcome=draw(st.sampled_from(list(Outcome))),
+                zones=("market", "vend-1"),
+            )
+        )
+    return hits
+
+
+@settings(max_examples=60, deadline=None)
+@given(passes(), st.sampled_from([BIKES, STALLS]), st.sampled_from([0.0, ABSENT_S]), st.randoms(use_true_random=False))
+def test_every_track_is_in_one_hit_and_no_thing_counts_twice(hits, gather, linger_s, order):
+    found = gather_hits(hits, gather, linger_s)
+    names = [name for one in found for name in one.member_track_ids]
+    assert sorted(names) == sorted(one.track.track_id for one in hits)
+    assert all(1 <= one.count <= len(one.member_track_ids) for one in found)
+    shuffled = hits[:]
+    order.shuffle(shuffled)
+    again = gather_hits(shuffled, gather, linger_s)
+    assert sorted((one.count, one.member_track_ids) for one in again) == sorted(
+        (one.count, one.member_track_ids) for one in found
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(passes(), st.sampled_from([0.0, ABSENT_S]))
+def test_no_more_are_too_many_than_stand_there(hits, linger_s):
+    kept, over = over_capacity(hits, ROOMY, linger_s)
+    names = [one.track.track_id for one in kept] + [name for one in over for name in one.member_track_ids]
+    assert sorted(names) == sorted(one.track.track_id for one in hits)
+    held = [one for one in hits if one.outcome is Outcome.ALLOWED]
+    assert len(over) <= 1
+    for one in over:
+        assert one.count <= len(held) - (MARKET.capacity or 0)
