@@ -8,6 +8,7 @@ from detector.geo.camera import Camera
 from detector.geo.localise import Unplaced, place_of
 from detector.geo.on_wall import place_on_wall, sign_place
 from detector.geo.walls import Walls
+from detector.geo.zones import ZoneKind
 from detector.hit import Place
 from detector.rules.walls import WALL
 from detector.site.model import Site
@@ -22,7 +23,7 @@ class Placing:
         self._terrain = site.terrain
         self._walls = Walls.of(site.zones)
         named = (rule.on_walls.cues for rule in site.rules.values() if rule.on_walls is not None)
-        self._hanging = frozenset(cue for cues in named for cue in cues)
+        self._hanging = frozenset(cue for cues in named for cue in cues) if _knows_signs(site) else frozenset[str]()
 
     def place(self, track: Track) -> Place | Unplaced:
         """As `localise.place_of`, and on a wall for a sign that hangs on one."""
@@ -53,3 +54,9 @@ class Placing:
             again = place_on_wall(tracks[name], self._camera, self._walls, offset)
             found[name] = again if isinstance(again, Place) else place
         return found
+
+
+def _knows_signs(site: Site) -> bool:
+    """Whether the map says of any sign that it is filed or forbidden: where nothing is filed, every shop's own sign
+    would be one that is not."""
+    return any(zone.kind in (ZoneKind.SIGN_REGISTRY, ZoneKind.NO_SIGNAGE) for zone in site.zones.zones)

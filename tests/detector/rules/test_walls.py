@@ -148,6 +148,24 @@ def test_signs_get_their_place_on_the_wall_and_stalls_on_the_ground():
     assert Placing(site(tuple(STREET[:1])), POLE).place(track([box])) == Unplaced("above_horizon")
 
 
+@pytest.mark.parametrize(
+    ("kept", "hangs"),
+    [({ZoneKind.SIGN_REGISTRY}, True), ({ZoneKind.NO_SIGNAGE}, True), (set(), False)],
+)
+def test_without_a_register_no_sign_is_an_unfiled_one(kept, hangs):
+    zones = [zone for zone in STREET if zone.kind in {ZoneKind.BUILDING, *kept}]
+    found = Placing(site(tuple(zones)), POLE).place(track([box_of(POLE, None, 8.0, 15.0, 3.5, 4.5)]))
+    assert isinstance(found, Place) == hangs
+
+
+def test_a_city_may_leave_walls_alone():
+    raw = {**default_rules()[Kind.ILLEGAL_SIGNAGE], "on_walls": None}
+    rule = RuleIn.model_validate(raw).rule()
+    assert wall_ruling(rule, on_wall(8.0), SITE, sign().first_seen_at, sign().last_seen_at) is None
+    quiet = replace(SITE, rules={**SITE.rules, Kind.ILLEGAL_SIGNAGE: rule})
+    assert Placing(quiet, POLE).place(track([box_of(POLE, None, 8.0, 15.0, 3.5, 4.5)])) == Unplaced("above_horizon")
+
+
 def test_a_registered_pass_looks_at_its_walls_again():
     fixes = drive(sigma_m=3.0)
     hanging = replace(track([box_of(CAR, fix, 5.0, 15.0, 3.0, 4.0) for fix in fixes], fixes), track_id="sign")
