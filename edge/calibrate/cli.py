@@ -182,11 +182,11 @@ def _print_mounting(console: Console, before: VehicleCamera, found: Mounting, pi
     )
     console.print(f"对照图 · picture: {picture}", markup=False)
     console.print(f"写入 cameras.yaml · lines for camera {before.camera_id} in cameras.yaml:\n", markup=False)
-    typer.echo(cameras_yaml(before, found))
+    typer.echo(cameras_yaml(found))
 
 
-def cameras_yaml(before: VehicleCamera, found: Mounting) -> str:
-    """The camera's lines as they go into cameras.yaml; the sigma of pitch includes the nod of the vehicle."""
+def cameras_yaml(found: Mounting) -> str:
+    """The lines as they go into cameras.yaml; the sigmas of pitch and roll include the vehicle's nod and lean."""
     return "\n".join(
         (
             f"    height_m: {found.height_m:.2f}",
@@ -196,7 +196,7 @@ def cameras_yaml(before: VehicleCamera, found: Mounting) -> str:
             "    sigmas:",
             f"      heading_deg: {max(found.yaw_sigma_deg, 0.1):.2f}",
             f"      pitch_deg: {max(found.pitch_sigma_deg, found.pitch_spread_deg):.2f}",
-            f"      roll_deg: {max(found.roll_sigma_deg, before.sigmas.roll_deg):.2f}",
+            f"      roll_deg: {max(found.roll_sigma_deg, found.roll_spread_deg):.2f}",
         )
     )
 

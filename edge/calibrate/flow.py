@@ -149,8 +149,8 @@ def _motion(a: Frame, b: Frame, grey_a: Image, grey_b: Image, lens: Lens) -> Mot
         begin=a.captured_at,
         end=b.captured_at,
         flow_px=flow_px,
-        turn=_BODY @ turn.T @ _BODY.T,
-        way=way,
+        turn=np.asarray(_BODY @ turn.T @ _BODY.T, np.float64),
+        way=np.asarray(way, np.float64),
         rays=rays_a[kept],
         rays_end=rays_b[kept],
         picture=a.image,
@@ -162,14 +162,21 @@ def _followed(grey_a: Image, grey_b: Image) -> tuple[Array, Array] | None:
     corners = _corners(grey_a)
     if len(corners) < POINTS_MIN:
         return None
-    window = {"winSize": (17, 17), "maxLevel": 4, "minEigThreshold": 1e-4}
-    there, found, _ = cv2.calcOpticalFlowPyrLK(grey_a, grey_b, corners, None, **window)
-    back, found_back, _ = cv2.calcOpticalFlowPyrLK(grey_b, grey_a, there, None, **window)
-    good = (found.ravel() > 0) & (found_back.ravel() > 0)
+    there, found = _follow(grey_a, grey_b, corners)
+    back, found_back = _follow(grey_b, grey_a, there)
+    good = found & found_back
     good &= np.hypot(*(back - corners).reshape(-1, 2).T) < _BACK_PX
     if good.sum() < POINTS_MIN:
         return None
     return corners.reshape(-1, 2)[good].astype(np.float64), there.reshape(-1, 2)[good].astype(np.float64)
+
+
+def _follow(grey_a: Image, grey_b: Image, points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """(N, 1, 2) where the points went, and (N,) whether they were found."""
+    there, found, _ = cv2.calcOpticalFlowPyrLK(
+        grey_a, grey_b, points, np.empty_like(points), winSize=(17, 17), maxLevel=4, minEigThreshold=1e-4
+    )
+    return np.asarray(there, np.float32), np.asarray(found).ravel() > 0
 
 
 def _corners(grey: Image) -> NDArray[np.float32]:

@@ -36,7 +36,7 @@ def draw_mounting(picture: Image, before: VehicleCamera, after: VehicleCamera, n
         picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     )
     # Darker, so that the lines stand out.
-    canvas = cv2.addWeighted(canvas, 0.75, np.full_like(canvas, 255), 0.0, 0)
+    canvas = np.asarray(cv2.convertScaleAbs(canvas, alpha=0.75), np.uint8)
     for camera, colour in ((before, _BEFORE), (after, _AFTER)):
         _draw(canvas, camera, colour, labels=camera is after)
     for row, (note, colour) in enumerate(zip(notes, (_BEFORE, _AFTER), strict=True)):
@@ -81,10 +81,10 @@ def _line(canvas: Image, points: Array, colour: tuple[int, int, int], thick: int
 
 
 def _label(canvas: Image, text: str, arc: Array, colour: tuple[int, int, int]) -> None:
-    inside = np.isfinite(arc).all(axis=1)
-    inside[inside] = ((arc[inside] > 10) & (arc[inside] < np.array(canvas.shape[1::-1]) - 60)).all(axis=1)
-    if inside.any():
-        at = _whole(arc[np.flatnonzero(inside)[-1]] + np.array([8.0, 5.0]))
+    with np.errstate(invalid="ignore"):
+        inside = np.flatnonzero(((arc > 10) & (arc < np.array(canvas.shape[1::-1]) - 60)).all(axis=1))
+    if len(inside):
+        at = _whole(arc[inside[-1]] + np.array([8.0, 5.0]))
         for ink, thick in (((30, 30, 30), 4), (colour, 1)):
             cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.6, ink, thick, cv2.LINE_AA)
 

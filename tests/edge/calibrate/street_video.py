@@ -41,6 +41,7 @@ class Drive:
 
     Attributes:
         at_s, east_m, north_m, heading_deg, speed_m_s: (N,) each.
+        nod_deg, lean_deg: (N,) pitch and roll of the vehicle's body.
     """
 
     at_s: Array
@@ -48,21 +49,30 @@ class Drive:
     north_m: Array
     heading_deg: Array
     speed_m_s: Array
+    nod_deg: Array
+    lean_deg: Array
 
     def of(self, name: str, second: float) -> float:
         """A value at a moment."""
         return float(np.interp(second, self.at_s, getattr(self, name)))
 
 
-def drive(seconds: float, speed_m_s: Profile, heading_deg: Profile = lambda _: 0.0) -> Drive:
-    """Drive with given speed and heading."""
+def drive(
+    seconds: float,
+    speed_m_s: Profile,
+    heading_deg: Profile = lambda _: 0.0,
+    nod_deg: Profile = lambda _: 0.0,
+    lean_deg: Profile = lambda _: 0.0,
+) -> Drive:
+    """Drive with given speed and heading, and how the body nods and leans."""
     at_s = np.arange(-3.0, seconds + 3.0, 0.01)
     speed = np.array([speed_m_s(float(t)) for t in at_s])
     heading = np.array([heading_deg(float(t)) for t in at_s])
     step = 0.01 * speed
     east = np.cumsum(step * np.sin(np.radians(heading)))
     north = np.cumsum(step * np.cos(np.radians(heading)))
-    return Drive(at_s, east, north, heading, speed)
+    nod, lean = (np.array([of(float(t)) for t in at_s]) for of in (nod_deg, lean_deg))
+    return Drive(at_s, east, north, heading, speed, nod, lean)
 
 
 def camera(
@@ -124,7 +134,8 @@ class _Street:
 
     def seen(self, road: Drive, second: float) -> NDArray[np.uint8]:
         east, north = road.of("east_m", second), road.of("north_m", second)
-        rays = self._rays @ rotation(road.of("heading_deg", second), 0.0, 0.0)[0].T
+        body = [road.of(name, second) for name in ("heading_deg", "nod_deg", "lean_deg")]
+        rays = self._rays @ rotation(*body)[0].T
         with np.errstate(divide="ignore", invalid="ignore"):
             to_ground = np.where(rays[:, 2] < 0, -self._height_m / rays[:, 2], np.inf)
             side = np.where(rays[:, 0] > 0, _FACADE_M, -_FACADE_M)
