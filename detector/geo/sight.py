@@ -190,7 +190,7 @@ def _reasons(bearings: Bearings, street: Array, hits: GroundHits, reach: Array, 
     far = np.hypot(hits.arm_m[:, 0], hits.arm_m[:, 1]) > reach
     # A ray this flat moves by more than its range for the tenth of a degree that no mounting holds.
     flat = -street[:, 2] < np.radians(0.1) * np.hypot(street[:, 0], street[:, 1])
-    missed = np.isnan(hits.arm_m).any(axis=1)
+    missed = np.asarray(np.isnan(hits.arm_m).any(axis=1), np.bool_)
     reasons: list[str] = []
     for row, ray in enumerate(bearings.rays):
         if np.isnan(ray).any():

@@ -12,7 +12,8 @@ The whole path lies at the robust mean (Huber) of the fixes. Fixes far from it, 
 to be wrong, so their scatter about the path widens the shift shared by the pass: a fifth of the fixes 10 m east adds
 0.2 * 10^2 m^2 east.
 
-Without speed or heading the fixes are taken as they are.
+Without speed or heading the fixes are taken as they are, and a drone's always: its heading is where the gimbal looks,
+not where it flies, and it is never held.
 
 While the vehicle stands, its course is noise and fixes carry no heading. The nearest known heading in time is held for
 up to `HOLD_S`, its error growing like a random walk of `HOLD_DEG_SQRT_S`: 1 degree becomes 4.1 after 16 s. Later there
@@ -32,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.frame import Fix
-from detector.geo.camera import VehicleCamera
+from detector.geo.camera import Camera, DroneCamera, VehicleCamera
 from detector.geo.plane import LocalPlane
 
 Array = NDArray[np.float64]
@@ -86,14 +87,15 @@ class Path:
         )
 
 
-def path_of(fixes: Sequence[Fix], times_s: Array, camera: object) -> Path:
+def path_of(fixes: Sequence[Fix], times_s: Array, camera: Camera) -> Path:
     """The path through N fixes (in time order, at least one) at `times_s`, for what is seen by `camera`."""
-    held = hold_headings(fixes, times_s)
+    drone = isinstance(camera, DroneCamera)
+    held = tuple(fixes) if drone else hold_headings(fixes, times_s)
     plane = LocalPlane(held[0].lon_deg, held[0].lat_deg)
     given = plane.east_north_m([(fix.lon_deg, fix.lat_deg) for fix in held])
     sigma = np.array([fix.sigma_m for fix in held])
     heading_deg = np.array([np.nan if fix.heading_deg is None else fix.heading_deg for fix in held], np.float64)
-    steps, variance = _steps(_velocity(held, heading_deg), times_s, given, sigma)
+    steps, variance = _steps(None if drone else _velocity(held, heading_deg), times_s, given, sigma)
     path = np.concatenate((np.zeros((1, 2)), np.cumsum(steps, axis=0)))
     middle, scatter = _robust_middle(given - path, sigma, times_s)
     rolls = _roll(held, times_s, camera)
@@ -175,7 +177,7 @@ def _drift(variance: Array) -> Array:
     return walk - mean[:, None] - mean[None, :] + mean.mean()
 
 
-def _roll(fixes: Sequence[Fix], times_s: Array, camera: object) -> list[float] | None:
+def _roll(fixes: Sequence[Fix], times_s: Array, camera: Camera) -> list[float] | None:
     """Lean of a two-wheeler whose roll nobody measured; `None` when it does not apply or cannot be told."""
     if not isinstance(camera, VehicleCamera) or camera.profile != "e_bike" or measured_attitude(fixes):
         return None
