@@ -144,6 +144,7 @@ def _permits(world: World) -> list[dict[str, object]]:
 
 
 def _camera(profile: RideProfile) -> dict[str, object]:
+    """Without sigmas: a city knows what it mounted on, not how its vehicles sway, so the product's own figures hold."""
     return {
         "id": profile.camera_id,
         "name": {"zh": f"{profile.zh}（模拟）", "en": f"{profile.camera_id} (made up)"},
@@ -155,14 +156,4 @@ def _camera(profile: RideProfile) -> dict[str, object]:
         "lever_forward_m": profile.lever_forward_m,
         "profile": "e_bike" if profile.leans else "car",
         "lens": {"horizontal_fov_deg": profile.fov_deg},
-        "sigmas": {
-            "heading_deg": profile.mount_sd_deg[0],
-            "pitch_deg": profile.mount_sd_deg[1],
-            "roll_deg": profile.mount_sd_deg[2],
-            "sway_pitch_deg": profile.nod_deg,
-            "sway_roll_deg": profile.sway_deg,
-            "sway_heading_deg": profile.weave_deg,
-            "lean_deg": profile.sway_deg,
-            "ground_m": 0.15,
-        },
     }

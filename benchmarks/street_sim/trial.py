@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,7 @@ from benchmarks.street_sim.passes import Drive, Pass, drive
 from benchmarks.street_sim.sight import SightParams
 from benchmarks.street_sim.vehicle import RideProfile
 from benchmarks.street_sim.world import World, build_world
-from detector.geo.camera import VehicleCamera, profile_sigmas
+from detector.geo.camera import VehicleCamera
 from detector.geo.localise import Unplaced, place_of
 from detector.geo.registration import Registrar, apply
 from detector.hit import Place, SeenBefore
@@ -61,8 +61,7 @@ def camera_of(site: Site, profile: RideProfile) -> VehicleCamera:
     """The site's camera on a vehicle, with the errors that the product assumes for its kind."""
     camera = site.camera(profile.camera_id)
     assert isinstance(camera, VehicleCamera)
-    kind = "e_bike" if profile.leans else "car"
-    return replace(camera, profile=kind, sigmas=profile_sigmas(kind))
+    return camera
 
 
 def places_of(seen: Pass) -> dict[str, Place | Unplaced]:
