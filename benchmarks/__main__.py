@@ -17,6 +17,8 @@ BENCHMARKS = (
     "privacy_recall",
     "appearance_roc",
     "real_places",
+    "place_accuracy",
+    "verdict_risk",
     "label_loop",
 )
 
