@@ -50,6 +50,7 @@ class Faces:
 
     Attributes:
         count: number of faces; the plane outside every shape is number `count`.
+        polygons: (F,) the faces, metres.
         shape_start, shape: face f lies in shapes ``shape[shape_start[f]:shape_start[f + 1]]``, ascending; the outside
             in none.
     """
@@ -57,7 +58,7 @@ class Faces:
     count: int
     shape_start: Rows
     shape: Rows
-    _polygons: NDArray[np.object_]
+    polygons: NDArray[np.object_]
     _polygon_tree: shapely.STRtree
     _segments: NDArray[np.float64]
     _left: Rows
@@ -81,7 +82,7 @@ class Faces:
             count=len(polygons),
             shape_start=np.append(start, start[-1]).astype(np.int64),
             shape=owners[order],
-            _polygons=polygons,
+            polygons=polygons,
             _polygon_tree=shapely.STRtree(polygons),
             _segments=segments,
             _left=left,
@@ -93,7 +94,7 @@ class Faces:
         """The face that holds each point (N, 2); `count` for the outside."""
         found = np.full(len(points), self.count, np.int64)
         rows, faces = _pairs(self._polygon_tree.query(shapely.points(points)))
-        holds = shapely.contains_xy(self._polygons[faces], points[rows, 0], points[rows, 1])
+        holds = shapely.contains_xy(self.polygons[faces], points[rows, 0], points[rows, 1])
         found[rows[holds]] = faces[holds]
         return found
 

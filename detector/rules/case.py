@@ -41,6 +41,12 @@ class Case:
     shown: Mapping[str, bool]
     p_thing: float
 
+    def outcome(self, probability: float) -> Outcome:
+        """Of P(violation)."""
+        if probability >= self.rule.violation_min:
+            return Outcome.VIOLATION
+        return Outcome.UNSURE if probability >= self.rule.unsure_min else Outcome.ALLOWED
+
     def allowed(self, look_alike: str, reasons: Sequence[Reason] = (), zone_ids: tuple[str, ...] = (),
                 p_violation: float = EXEMPT_PRIOR) -> Hit:  # fmt: skip
         """A legal look-alike, by its name."""
@@ -61,7 +67,7 @@ class Case:
 
     def ruled(self, ruling: Ruling, place: Place) -> Hit:
         """As the map says."""
-        outcome = self._outcome(ruling.probability * self.p_thing)
+        outcome = self.outcome(ruling.probability * self.p_thing)
         if outcome is Outcome.ALLOWED:
             return self._allowed_by(ruling)
         reasons = [*self._shown(ruling), *self._why(ruling)]
@@ -79,7 +85,7 @@ class Case:
         if found.filed is not None:
             reason = self._reason("granted", zone=found.filed.name)
             return self.allowed("filed_sign", [reason], (found.filed.zone_id,), found.probability)
-        outcome = self._outcome(found.probability * self.p_thing)
+        outcome = self.outcome(found.probability * self.p_thing)
         if outcome is Outcome.ALLOWED:
             return None
         reasons = [self._lapsed(zone) for zone in found.lapsed[:1]]
@@ -105,11 +111,6 @@ class Case:
             reasons.append(self._reason("goods", goods=zone.goods))
         look_alike = self.rule.grants[zone.kind].look_alike
         return self.allowed(look_alike, reasons, (zone.zone_id, *ruling.permit_ids), ruling.probability)
-
-    def _outcome(self, probability: float) -> Outcome:
-        if probability >= self.rule.violation_min:
-            return Outcome.VIOLATION
-        return Outcome.UNSURE if probability >= self.rule.unsure_min else Outcome.ALLOWED
 
     def _why(self, ruling: Ruling) -> list[Reason]:
         reasons: list[Reason] = []
@@ -145,6 +146,8 @@ class Case:
 
     def _shown(self, ruling: Ruling) -> list[Reason]:
         """The lines that the picture shows, of zones that matter here."""
+        if not self.shown:
+            return []
         known = {zone.zone_id: zone for zone in (*ruling.grants, *ruling.lapsed, *ruling.forbids)}
         if ruling.nearest is not None:
             known.setdefault(ruling.nearest.zone.zone_id, ruling.nearest.zone)

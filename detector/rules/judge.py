@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 
 from detector.geo.camera import ObservedBy
 from detector.geo.localise import Unplaced
 from detector.hit import Hit, Place, SeenBefore
 from detector.rules import dwell
-from detector.rules.case import Case
+from detector.rules.case import EXEMPT_PRIOR, Case
 from detector.rules.law import NOT_SHOWN, Question, Ruling, rulings
 from detector.rules.looks import cue_probability, group_of, has_beside, is_ridden, unattended_group
 from detector.rules.walls import WALL, wall_ruling
@@ -28,6 +29,9 @@ NOTHING_SHOWN: Mapping[str, Mapping[str, bool]] = MappingProxyType({})
 _SEVERITY = {Outcome.VIOLATION: 2, Outcome.UNSURE: 1, Outcome.ALLOWED: 0}
 _PREFERRED = {kind: -order for order, kind in enumerate((Kind.OUT_OF_STORE, Kind.STREET_STALL))}
 """Between equals a shop's own table is out-of-store business before it is a stall."""
+
+Told = tuple[tuple[int, float, int], Callable[[], Hit]]
+"""A rule's verdict: how much it weighs against another rule's, and how to say it."""
 
 
 def judge(
@@ -72,7 +76,7 @@ def judge_all(
     Args:
         places: by track id; a track that is not in it has no place.
     """
-    said: list[list[Hit]] = [[] for _ in tracks]
+    said: list[list[Told]] = [[] for _ in tracks]
     rules_of: dict[str, list[Rule]] = {}
     asked: list[tuple[int, Case]] = []
     questions: list[Question] = []
@@ -81,33 +85,40 @@ def judge_all(
         lines = shown.get(track.track_id, NOT_SHOWN)
         if track.cue not in rules_of:
             rules_of[track.cue] = [rule for rule in site.rules.values() if _may_speak(rule, track.cue)]
+        p_thing = cue_probability(track) if rules_of[track.cue] else 0.0
         for rule in rules_of[track.cue]:
             unattended = _speaks(rule, track)
             if unattended is None:
                 continue
             seen = dwell.watched(rule.dwell, track, before, observed_by)
-            case = Case(
-                rule, track, place if isinstance(place, Place) else None, site, seen, lines, cue_probability(track)
-            )
+            case = Case(rule, track, place if isinstance(place, Place) else None, site, seen, lines, p_thing)
             # From the air the seller is under the parasol: that nobody is seen makes no stall an abandoned one.
             told = _without_map(case, place, unattended=unattended and observed_by != "drone")
             if isinstance(told, Hit):
-                said[number].append(told)
+                said[number].append((_weight(told.kind, told.outcome, told.probability), partial(_itself, told)))
             elif told is not None:
                 asked.append((number, case))
                 questions.append(told)
     for (number, case), question, ruling in zip(asked, questions, rulings(questions, site), strict=True):
-        hit = _by_map(case, question.place, ruling)
-        if hit is not None:
-            said[number].append(hit)
+        heard = _by_map(case, question.place, ruling)
+        if heard is not None:
+            said[number].append(heard)
     return [
-        max(hits, key=_precedence) if hits else _bystander(track, places.get(track.track_id), site, observed_by)
-        for track, hits in zip(tracks, said, strict=True)
+        max(each, key=_first)[1]() if each else _bystander(track, places.get(track.track_id), site, observed_by)
+        for track, each in zip(tracks, said, strict=True)
     ]
 
 
-def _precedence(hit: Hit) -> tuple[int, float, int]:
-    return _SEVERITY[hit.outcome], hit.probability, _PREFERRED.get(hit.kind, -9)
+def _weight(kind: Kind, outcome: Outcome, probability: float) -> tuple[int, float, int]:
+    return _SEVERITY[outcome], probability, _PREFERRED.get(kind, -9)
+
+
+def _first(told: Told) -> tuple[int, float, int]:
+    return told[0]
+
+
+def _itself(hit: Hit) -> Hit:
+    return hit
 
 
 def _may_speak(rule: Rule, cue: str) -> bool:
@@ -146,13 +157,15 @@ def _by_wall(case: Case, place: Place) -> Hit | None:
     return case.on_wall(found, place)
 
 
-def _by_map(case: Case, place: Place, ruling: Ruling) -> Hit | None:
+def _by_map(case: Case, place: Place, ruling: Ruling) -> Told | None:
+    """What the map says. Put into words only when no other rule's verdict outweighs it."""
     rule = case.rule
     if ruling.private or (ruling.silent and (rule.touches_ground or rule.shop_reach_m is not None)):
         return None
     if ruling.granted is None and not ruling.outside and case.seen.verdict != "enough":
-        return case.too_brief()
-    return case.ruled(ruling, place)
+        return _weight(rule.kind, Outcome.ALLOWED, EXEMPT_PRIOR * case.p_thing), case.too_brief
+    probability = ruling.probability * case.p_thing
+    return _weight(rule.kind, case.outcome(probability), probability), partial(case.ruled, ruling, place)
 
 
 def _exempts(exemption: Exemption, track: Track, *, unattended: bool) -> bool:

@@ -6,8 +6,8 @@ stands on ground of this kind than on any other (`Rule.density`), Bayes gives ::
 
     P(violation | it is the thing, seen there) = sum_f m_f d_f v_f / sum_f m_f d_f
 
-v_f is `Rule.granted_prior` where some zone permits there and then, else the largest prior of the zones that forbid, else
-the prior of unzoned ground.
+v_f is `Rule.granted_prior` where some zone permits there and then, else the largest prior of the zones that forbid,
+else the prior of unzoned ground.
 
 Benefit of the doubt: when the best estimate lies in a zone that permits, the answer is the permit's, whatever the
 error. A wider error therefore never raises P(violation) for a thing inside a permit. More tolerance of a permit never

@@ -347,8 +347,8 @@ class RuleIn(_Strict):
             )
         if self.granted_prior >= self.unsure_min:
             raise ValueError(
-                f"granted_prior {self.granted_prior} reaches unsure_min {self.unsure_min}: what is permitted would go to "
-                "a person; lower it"
+                f"granted_prior {self.granted_prior} reaches unsure_min {self.unsure_min}: what is permitted would go "
+                "to a person; lower it"
             )
         return self
 

@@ -23,6 +23,8 @@ def read(**override: object) -> RuleIn:
          "density of vending_pitch is 0.5, below the 1 of other ground: a kind that permits must draw at least as "
          "much, or more tolerance could raise P(violation)"),
         ({"density": {"no_vending": 30}}, "density of vending_pitch is 8, below the 30 of no_vending"),
+        ({"granted_prior": 0.2},
+         "granted_prior 0.2 reaches unsure_min 0.2: what is permitted would go to a person; lower it"),
         ({"density": {"vending_pitch": 0}}, "greater than 0"),
         ({"density": {"vending_pitch": float("inf")}}, "finite number"),
         ({"density": {"bike_bay": 3}},
