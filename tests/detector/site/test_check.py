@@ -235,6 +235,13 @@ def test_the_demo_site_is_sound():
         ("rules/disorderly_bike.yaml", lambda r: r.update(unsure_min=0.9), None, None, "above violation_min"),
         (
             "rules/disorderly_bike.yaml",
+            lambda r: r.update(gather={"row_within_m": 3}),
+            None,
+            "gather",
+            "row_within_m goes with as: parts",
+        ),
+        (
+            "rules/disorderly_bike.yaml",
             lambda r: r.update(priors={"publik": 0.5}),
             None,
             "priors.publik.[key]",
