@@ -132,7 +132,9 @@ class FixedHomography:
         lon_deg, lat_deg, height_m: where it hangs; the origin of its plane, and the lever of a wrong ground height.
         width_px, height_px: size of the pictures the points were marked in.
         matrix: row-major 3x3, pixels (u, v, 1) to metres (east, north, 1) of the camera.
-        residual_m: root mean square misfit of the marked points.
+        residual_m: what a place between the marked points must expect; see `detector.site.ground_fit`.
+        misfit_m: of each marked point, in their order.
+        left_out_m: of each, foretold by the others; empty with fewer than six.
     """
 
     camera_id: str
@@ -145,6 +147,8 @@ class FixedHomography:
     residual_m: float
     sigmas: CameraSigmas
     synthetic: bool = False
+    misfit_m: tuple[float, ...] = ()
+    left_out_m: tuple[float, ...] = ()
 
     @property
     def observed_by(self) -> ObservedBy:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from detector.errors import InputError
+from detector.geo.camera import FixedHomography
 from detector.site import check_site, load_site, site_warnings
 from detector.site.doors_cli import export_map, import_layer
 from detector.site.explain_cli import explain_place, read_time
@@ -40,10 +41,27 @@ def check(folder: Folder) -> None:
         f"permits, {len(site.cameras)} 个摄像头 · cameras, {len(site.rules)} 条规则 · rules",
         highlight=False,
     )
+    for camera in site.cameras.values():
+        if isinstance(camera, FixedHomography):
+            console.print(f"  {escape(camera.camera_id)}: {_fit(camera)}", highlight=False)
     for warning in site_warnings(site):
         console.print(f"[yellow]![/] {escape(str(warning))}", highlight=False)
     if site.synthetic_positions:
         console.print("  虚拟位置 · synthetic positions: every report and page will say so")
+
+
+def _fit(camera: FixedHomography) -> str:
+    """What a camera's marked points miss by."""
+    each = ", ".join(f"{miss:.2f}" for miss in camera.misfit_m)
+    line = f"{len(camera.misfit_m)} 个地面点误差 · ground points miss by {each} m"
+    if not camera.left_out_m:
+        return f"{line}; 不足 6 点无法互检 · six or more would check each other"
+    worst = max(range(len(camera.left_out_m)), key=camera.left_out_m.__getitem__)
+    return (
+        f"{line}; 逐点互检 {camera.residual_m:.2f} m, 最大 #{worst} · "
+        f"foretold by the others {camera.residual_m:.2f} m rms, worst is point {worst} "
+        f"with {camera.left_out_m[worst]:.2f} m"
+    )
 
 
 @app.command("map")
