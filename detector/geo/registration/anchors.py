@@ -1,8 +1,8 @@
 """Which tracks of a pass bear on its offset, and which of them are one thing.
 
 Left out together is what stands together: the parts of a stall, a row of bikes, one thing that the tracker lost and
-found again. Otherwise an umbrella would pull the stall below it into the pitch next door. A group counts as one thing
-(the mean of its members' log likelihoods): a row is in the bay or it is not, whatever its length.
+found again. Otherwise an umbrella would pull the stall below it into the pitch next door. A group of n counts as
+sqrt(n) things, its log likelihood the mean of its members': they resemble each other, and are no n witnesses.
 
 One zone holds one stall: of two things seen in one frame, the later one finds no pitch where, under the same shift, the
 earlier one stands. That is exact for pairs and an approximation for more: the earlier one keeps its pitch even when
@@ -128,10 +128,9 @@ def log_fit(thing: Sighted, attraction: Attraction, earlier: Sequence[Sighted], 
         return None
     own = thing.own_m2 + np.eye(2) * (MAP_SIGMA_M**2 + white_m**2)
     kernel_cells = int(np.ceil(3.0 * np.sqrt(own.diagonal().max()) / CELL_M))
-    place, track = thing.place, thing.track
-    ground = attraction.around(
-        rules, place.lon_deg, place.lat_deg, REACH_CELLS + kernel_cells, track.first_seen_at, track.last_seen_at
-    )
+    track = thing.track
+    cells = REACH_CELLS + kernel_cells
+    ground = attraction.around(rules, thing.place, cells, track.first_seen_at, track.last_seen_at)
     if ground is None:
         return None
     density = _without_taken(ground, thing, earlier)

@@ -23,6 +23,7 @@ from detector.geo.registration.grid import CELL_M, Grid, axis_m
 from detector.geo.registration.model import Landmark
 from detector.geo.schedule import Validity
 from detector.geo.zones import Zone, ZoneKind
+from detector.hit import Place
 from detector.site.model import Site
 from detector.site.rulebook import Rule
 from detector.vocabulary import Kind
@@ -36,6 +37,8 @@ ONE_THING: Final = frozenset({ZoneKind.VENDING_PITCH})
 LARGE_M: Final = 500.0
 LINE_M: Final = 2.0
 """What a shop puts out stands along its line, on either side of it up to so far."""
+LINE_DENSITY: Final = 6.0
+"""And it is so much likelier there than a square metre elsewhere. Whether it is allowed there is not asked here."""
 FINE: Final = 4
 """Zones are drawn on a raster so many times as fine, then averaged: a pitch is six cells by four."""
 _SUBCELL_BITS: Final = 4
@@ -63,7 +66,7 @@ class _Drawing:
 
     Attributes:
         zone: it belongs to; `None` for a point permit.
-        shop_things: it draws what shops put out, and nothing else.
+        shop_line: it is the band along a shop's line, which draws what shops put out.
         rings: of the shape.
         large: it reaches farther than a raster does.
     """
@@ -71,19 +74,19 @@ class _Drawing:
     kind: ZoneKind
     zone: Zone | None
     validity: Validity
-    shop_things: bool
+    shop_line: bool
     shape: BaseGeometry
     rings: list[NDArray[np.float64]]
     large: bool
 
     @staticmethod
     def of(
-        kind: ZoneKind, zone: Zone | None, validity: Validity, shape: BaseGeometry, *, shop_things: bool = False
+        kind: ZoneKind, zone: Zone | None, validity: Validity, shape: BaseGeometry, *, shop_line: bool = False
     ) -> _Drawing:
         """A drawing of a shape on the site's plane."""
         west, south, east, north = shape.bounds
         large = max(east - west, north - south) > LARGE_M
-        return _Drawing(kind, zone, validity, shop_things, shape, [] if large else _rings(shape), large)
+        return _Drawing(kind, zone, validity, shop_line, shape, [] if large else _rings(shape), large)
 
 
 class Attraction:
@@ -98,8 +101,8 @@ class Attraction:
         for zone, shape in zip(site.zones.zones, shapes, strict=True):
             if zone.kind in kinds:
                 self._drawings.append(_Drawing.of(zone.kind, zone, zone.validity, shape))
-            if zone.kind in kinds and zone.kind is ZoneKind.SHOP_FRONTAGE:
-                self._drawings.append(_Drawing.of(zone.kind, zone, zone.validity, _line(shape), shop_things=True))
+            if zone.kind is ZoneKind.SHOP_FRONTAGE:
+                self._drawings.append(_Drawing.of(zone.kind, zone, zone.validity, _line(shape), shop_line=True))
         for permit in site.permits:
             if permit.point is not None and permit.kind == "filed_sign" and ZoneKind.SIGN_REGISTRY in kinds:
                 spot = shapely.Point(*site.zones.to_plane([permit.point])[0].tolist())
@@ -113,32 +116,31 @@ class Attraction:
             rule
             for rule in self._site.rules.values()
             if (cue in rule.cues or any(cue in group.lead for group in rule.groups))
-            and (rule.density or any(mark.kind is rule.kind for mark in self._landmarks))
+            and (rule.density or rule.shop_reach_m or any(mark.kind is rule.kind for mark in self._landmarks))
         )
 
-    def around(
-        self, rules: Sequence[Rule], lon_deg: float, lat_deg: float, cells: int, first: datetime, last: datetime
-    ) -> Ground | None:
-        """The ground `cells` to each side of a point, seen from `first` to `last`; `None` where it is all alike."""
-        ((east_m, north_m),) = self._site.zones.to_plane([(lon_deg, lat_deg)]).tolist()
+    def around(self, rules: Sequence[Rule], place: Place, cells: int, first: datetime, last: datetime) -> Ground | None:
+        """The ground `cells` to each side of a place, seen from `first` to `last`; `None` where it is all alike."""
+        ((east_m, north_m),) = self._site.zones.to_plane([(place.lon_deg, place.lat_deg)]).tolist()
         reach_m = cells * CELL_M
         west, east, south, north = east_m - reach_m, east_m + reach_m, north_m - reach_m, north_m + reach_m
         window = Polygon([(west, south), (east, south), (east, north), (west, north)])
         rows: list[int] = sorted(self._tree.query(window, predicate="intersects").tolist())
-        shop_things = any(rule.shop_reach_m is not None for rule in rules)
-        near = [
-            drawing
-            for drawing in (self._drawings[row] for row in rows)
-            if drawing.kind is not ZoneKind.SHOP_FRONTAGE or drawing.shop_things == shop_things
-        ]
+        near = [self._drawings[row] for row in rows]
         drawn = [(self._density(drawing, rules, first, last), drawing) for drawing in near]
         drawn = sorted(((density, drawing) for density, drawing in drawn if density != 1.0), key=lambda pair: pair[0])
         size = 2 * cells + 1
         density = np.ones((FINE * size, FINE * size), np.float32)
         pitches = np.zeros((size, size), np.int16)
+        lines, shops = np.zeros((2, size, size), np.uint8)
         for number, (value, drawing) in enumerate(drawn, start=1):
             rings = _near_rings(drawing, (east_m, north_m), 1.5 * reach_m)
             corners = [(ring - (east_m, north_m)) / CELL_M + cells for ring in rings]
+            if drawing.shop_line:
+                # Outer ring and hole of the band; the shop itself is what the band goes round.
+                cv2.fillPoly(lines, _fixed_point(corners, 1), 1, shift=_SUBCELL_BITS)
+                cv2.fillPoly(shops, _fixed_point(corners[:1], 1), 1, shift=_SUBCELL_BITS)
+                continue
             # The denser is drawn last and wins.
             cv2.fillPoly(density, _fixed_point(corners, FINE), value, shift=_SUBCELL_BITS)
             if drawing.kind in ONE_THING:
@@ -147,10 +149,14 @@ class Attraction:
         if not drawn and marks is None:
             return None
         total = np.asarray(cv2.resize(density, (size, size), interpolation=cv2.INTER_AREA), np.float64)
+        if lines.any():
+            total = np.where(_in_view(lines, shops, place), np.maximum(total, LINE_DENSITY), total)
         return Ground(total if marks is None else total + marks, np.asarray(pitches, np.int16))
 
     def _density(self, drawing: _Drawing, rules: Sequence[Rule], first: datetime, last: datetime) -> float:
         """How strongly a shape draws: the largest density of the rules, 1 when it does not hold."""
+        if drawing.shop_line:
+            return LINE_DENSITY if any(rule.shop_reach_m is not None for rule in rules) else 1.0
         return max(
             rule.density_of(drawing.kind) if any(self._holds(drawing, rule, at) for at in (first, last)) else 1.0
             for rule in rules
@@ -209,3 +215,19 @@ def _near_rings(drawing: _Drawing, centre: tuple[float, float], reach_m: float) 
         return drawing.rings
     near = shapely.clip_by_rect(drawing.shape, east_m - reach_m, north_m - reach_m, east_m + reach_m, north_m + reach_m)
     return _rings(near)
+
+
+def _in_view(lines: NDArray[np.uint8], shops: NDArray[np.uint8], place: Place) -> NDArray[np.bool_]:
+    """Cells of the bands along shops' lines that face the vehicle: nobody sees the back of a shop.
+
+    A cell is at the back when a step of twice the band's width towards the vehicle ends in a shop.
+    """
+    along = np.array([-place.heading_lever_m[1], place.heading_lever_m[0]])
+    length_m = float(np.hypot(*along))
+    if length_m < 1.0:
+        return lines > 0
+    east, north = np.round(along / length_m * -2.0 * LINE_M / CELL_M).tolist()
+    size = len(lines)
+    step = np.array([[1.0, 0.0, east], [0.0, 1.0, north]])
+    behind = cv2.warpAffine(shops, step, (size, size), flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
+    return (lines > 0) & (np.asarray(behind) == 0)

@@ -117,7 +117,8 @@ class Registrar:
             if (fit := log_fit(thing, self._attraction, earlier, self._errors.white_m)) is not None
         ]
         at_s = float(np.mean([thing.at_s for thing in own]))
-        return _Group(tuple(own), at_s, np.mean(fits, axis=0) if fits else None)
+        # Members resemble each other: a row is worth more than one of it, and less than all.
+        return _Group(tuple(own), at_s, np.mean(fits, axis=0) * np.sqrt(len(fits)) if fits else None)
 
     def _found(self, ordered: Sequence[_Group], odometry: Odometry) -> list[tuple[Sighted, PassOffset | Refusal]]:
         """Offset or refusal of every thing."""

@@ -26,7 +26,10 @@ from tests.detector.things import MONDAY_10_LOCAL, make_track
 FIX_SIGMA_M = 3.0
 OWN_SIGMA_M = 0.5
 SPEED_M_S = 4.0
-PITCHES_M = ((0.0, 6.0), (3.0, 6.0), (11.0, -6.0), (19.0, 6.0), (22.0, 6.0), (25.0, 6.0), (38.0, -6.0), (50.0, 6.0))
+PITCHES_M = (
+    *((0.0, 6.0), (3.0, 6.0), (11.0, -6.0), (19.0, 6.0), (22.0, 6.0), (25.0, 6.0), (38.0, -6.0), (50.0, 6.0)),
+    *((57.0, -6.0), (66.0, 6.0), (69.0, 6.0), (80.0, -6.0)),
+)
 """Middles of the pitches, metres from the origin: no shift but none lays them all onto each other."""
 
 
@@ -270,7 +273,7 @@ def test_anchors_before_another_kind_of_fix_do_not_count():
             wide = ((100.0, 0.0), (0.0, 100.0))
             drive.places[track.track_id] = replace(drive.places[track.track_id], pass_shift_m2=wide, cov_pass_m2=wide)
     found = drive.register()
-    assert {offset.anchors for offset in found.offsets.values()} <= {3}
+    assert {offset.anchors for offset in found.offsets.values()} <= {3, len(PITCHES_M) - 5}
 
 
 def test_one_pitch_holds_one_stall():
@@ -306,6 +309,31 @@ def test_a_known_thing_draws_its_kind():
     for offset in found.offsets.values():
         assert shift(offset) == pytest.approx((-4.0, 2.0), abs=1.0)
     assert not drive("table").register(street, landmarks=marks).offsets
+
+
+@pytest.mark.parametrize("beyond_m", [-0.8, 0.0, 1.2])
+def test_goods_are_drawn_to_the_line_of_shops_and_not_over_it(beyond_m):
+    """Shops on two sides of a corner; what stands consistently before the line keeps its distance from it."""
+    shops = site(
+        [
+            zone("north", ZoneKind.SHOP_FRONTAGE, (-60, 8, 20, 16)),
+            zone("east", ZoneKind.SHOP_FRONTAGE, (30, -40, 38, 2)),
+        ]
+    )
+    drive = Pass((2.0, 3.0))
+    for east in range(-30, 15, 5):
+        drive.see(float(east), 8.0 - beyond_m, cue="goods")
+    for north in range(-30, 0, 5):
+        drive.see(30.0 - beyond_m, float(north), cue="table", at_s=18.0 + north / 5)
+    for track in drive.tracks:
+        toward = (8.0, 0.0) if track.cue == "goods" else (0.0, -30.0)
+        drive.places[track.track_id] = replace(drive.places[track.track_id], heading_lever_m=toward)
+    found = drive.register(shops)
+    assert len(found.offsets) > 10
+    for offset in found.offsets.values():
+        left = shift(offset) + np.array((2.0, 3.0))
+        assert np.hypot(*left) < 1.8
+        assert left @ np.linalg.solve(np.array(offset.cov_m2), left) < 6.0
 
 
 def test_filed_sign_points_draw_signs():
