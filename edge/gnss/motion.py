@@ -77,7 +77,7 @@ def check_motion(fixes: Sequence[Fix]) -> Checked:
         return Checked(tuple(kept), elsewhere, jumps, 0, odd)
     settled, elsewhere, alone = _without_lone(kept, elsewhere)
     steps = step_breaks(settled) - elsewhere
-    return Checked(tuple(settled), elsewhere | steps, jumps + alone, len(steps), ())
+    return Checked(tuple(settled), elsewhere | steps, jumps + alone, len(steps), _told(len(steps)))
 
 
 def step_breaks(fixes: Sequence[Fix], max_gap_s: float = 5.0) -> frozenset[int]:
@@ -172,6 +172,15 @@ def _without_lone(fixes: Sequence[Fix], breaks: frozenset[int]) -> tuple[list[Fi
     kept = [fix for i, fix in enumerate(fixes) if i not in lone]
     moved = frozenset(i - sum(gone < i for gone in lone) for i in breaks)
     return kept, moved, len(lone)
+
+
+def _told(steps: int) -> tuple[str, ...]:
+    if not steps:
+        return ()
+    return (
+        f"the GNSS position stepped {steps} times by more than its own speed explains; places at the steps are "
+        f"unknown, and differ between their sides (定位跳变 {steps} 次)",
+    )
 
 
 def _odd_speed(fixes: Sequence[Fix]) -> tuple[str, ...]:

@@ -49,6 +49,7 @@ def test_steps(moved: dict[str, tuple[float, float]], breaks: set[int], jumps: i
     assert checked.breaks == breaks
     assert checked.jumps == jumps
     assert len(checked.fixes) == 10 - jumps
+    assert ("stepped 1 times" in "".join(checked.odd)) == (checked.steps == 1)
 
 
 def test_a_step_of_an_rtk_receiver_is_told_sooner() -> None:
