@@ -77,3 +77,17 @@ def test_unplaced_things_stay_unplaced():
     assert set(moved) == set(drive.places)
     assert shifts.result().of == len(PITCHES_M) - 1
     assert not register.may_move(moved[name])
+
+
+def test_the_log_between_things_is_used_and_nothing_later():
+    """The same places come of the whole log and of what a live patrol has of it."""
+    drive = vendors(ERROR_M)
+    (everything,) = stretches(drive, 1)
+    last = max(track.last_seen_at for track in drive.tracks)
+    live = [fix for fix in drive.fixes if fix.at <= last]
+    assert len(live) < len(drive.fixes)
+    told, live_told, untold = (
+        PassRegister(MARKET, "vehicle", Shifts(), fixes).registered(everything, drive.places)
+        for fixes in (drive.fixes, live, ())
+    )
+    assert told == live_told != untold
