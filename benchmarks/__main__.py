@@ -17,6 +17,7 @@ BENCHMARKS = (
     "privacy_recall",
     "appearance_roc",
     "real_places",
+    "calibration",
     "place_accuracy",
     "verdict_risk",
     "label_loop",
