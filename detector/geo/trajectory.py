@@ -48,6 +48,8 @@ HUBER_SIGMA = 2.0
 HOLD_S = 60.0
 HOLD_DEG_SQRT_S = 1.0
 GRAVITY_M_S2 = 9.80665
+LEAN_NOISE_DEG = 0.8
+"""What the noise of a course makes of a rider who goes straight; a lean this small is halved, one of 5 degrees kept."""
 TURN_WINDOW_S = 1.0
 """The yaw rate is the slope of the heading over this much time to either side: a single degree of noise in a tenth of
 a second would lean a bike by 5 degrees."""
@@ -203,5 +205,6 @@ def lean_deg(fixes: Sequence[Fix], times_s: Array) -> list[float] | None:
     time_off = times_s[None, :] - (near @ times_s)[:, None]
     spread = (near * time_off**2).sum(axis=1)
     rate = np.where(spread > 1e-6, (near * time_off) @ heading / np.maximum(spread, 1e-6), 0.0)
-    rolls: list[float] = np.degrees(np.arctan(np.hypot(*velocity.T) * rate / GRAVITY_M_S2)).tolist()
+    lean = np.degrees(np.arctan(np.hypot(*velocity.T) * rate / GRAVITY_M_S2))
+    rolls: list[float] = (lean**3 / (lean**2 + LEAN_NOISE_DEG**2)).tolist()
     return rolls
