@@ -1,8 +1,9 @@
 """Whether a thing seen now is one that was seen before: by place, kind and time, never by how it looks.
 
-Two sightings of one thing differ by the errors of both: the gate is Mahalanobis distance under the summed covariance
-(registered places are tight, unregistered ones wide). Within one earlier stretch a thing is one thing, so pairs are
-one to one, by the assignment with the smallest summed distance.
+Two sightings of one thing differ by the errors of both, and what both passes are shifted by is found from everything
+else that stands around (`edge.shift`). A pair counts only when it is likelier one thing than two: alone on a pavement
+metres of error do no harm, in a row of stalls they leave nobody known. Within one earlier stretch a thing is one thing,
+so pairs are one to one.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import log
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -23,6 +25,7 @@ from detector.geo.plane import LocalPlane
 from detector.hit import Matrix2, Place, SeenBefore
 from detector.tracks import Track
 from detector.vocabulary import Kind
+from edge.shift import Pairs, evidence
 
 Family = Literal["trade", "bike", "sign"]
 
@@ -55,9 +58,14 @@ APART: Final = timedelta(seconds=300)
 """Sightings nearer in time than this are one pass: position errors of GNSS live for minutes."""
 GATE: Final = 9.21
 """Squared Mahalanobis distance that 99 % of true pairs keep to (chi-square, 2 degrees of freedom)."""
-OTHER_CUE: Final = 4.0
-"""Added when the model calls it by another name of the family: a log-likelihood of 2 less."""
-_NEVER = 1e6
+OTHER_CUE: Final = 2.0
+"""Evidence lost when the model calls it by another name of the family."""
+EVIDENCE_MIN: Final = log(2.0)
+"""The same thing must be twice as likely as another of the kind that came since (benchmarks/second_pass.py)."""
+SIGMA_MAX_M: Final = 4.0
+"""Places less sure than this, per axis, are neither remembered nor recalled: even alone on a street they would not
+reach `EVIDENCE_MIN`."""
+_NEVER, _TOP = 1e6, 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,12 @@ class Sighting:
     first_seen_at: datetime
     last_seen_at: datetime
     standing_camera: str = ""
+
+    @property
+    def sigma_m(self) -> float:
+        """The whole position error per axis: the root mean square of east and north."""
+        own, shared = self.cov_own_m2, self.cov_pass_m2
+        return ((own[0][0] + own[1][1] + shared[0][0] + shared[1][1]) / 2.0) ** 0.5
 
     @staticmethod
     def of(track: Track, place: Place, kind: Kind, camera: Camera) -> Sighting:
@@ -117,35 +131,36 @@ def seen_before(now: Sequence[Sighting], stretches: Iterable[Sequence[Sighting]]
 
 
 def _pairs(now: Sequence[Sighting], stretch: Sequence[Sighting]) -> list[tuple[Sighting, Sighting]]:
+    """One to one, those with the most evidence together."""
     if not now or not stretch:
         return []
-    cost = _distances(now, stretch)
-    _, theirs, _ = lap.lapjv(np.ascontiguousarray(cost), extend_cost=True, cost_limit=GATE + OTHER_CUE + 1e-9)
+    told = evidence(_compared(now, stretch)) - OTHER_CUE * _differ([s.cue for s in now], [s.cue for s in stretch])
+    # The solver wants costs above 0.
+    cost = np.where(told >= EVIDENCE_MIN, _TOP - told, _NEVER)
+    _, theirs, _ = lap.lapjv(np.ascontiguousarray(cost), extend_cost=True, cost_limit=_TOP - EVIDENCE_MIN + 1e-9)
     return [(now[row], stretch[column]) for row, column in enumerate(theirs.tolist()) if column >= 0]
 
 
-def _distances(now: Sequence[Sighting], stretch: Sequence[Sighting]) -> NDArray[np.float64]:
-    """Squared Mahalanobis distance, and what another cue costs; (N, M)."""
+def _compared(now: Sequence[Sighting], stretch: Sequence[Sighting]) -> Pairs:
     plane = LocalPlane(now[0].lon_deg, now[0].lat_deg)
     mine = plane.east_north_m([(s.lon_deg, s.lat_deg) for s in now])
     theirs = plane.east_north_m([(s.lon_deg, s.lat_deg) for s in stretch])
-    off = mine[:, None] - theirs
-    squared = np.einsum("nmi,nmij,nmj->nm", off, np.linalg.inv(_joint(now, stretch)), off)
-    other_family = _differ([s.family for s in now], [s.family for s in stretch])
-    other_cue = _differ([s.cue for s in now], [s.cue for s in stretch])
-    return np.where(other_family | (squared > GATE), _NEVER, squared + OTHER_CUE * other_cue)
-
-
-def _joint(now: Sequence[Sighting], stretch: Sequence[Sighting]) -> NDArray[np.float64]:
-    """Covariance of the difference of each two places, (N, M, 2, 2).
-
-    A standing camera's survey error is the same both times, so it is no difference.
-    """
-    own = np.array([s.cov_own_m2 for s in now])[:, None] + np.array([s.cov_own_m2 for s in stretch])
-    shared = np.array([s.cov_pass_m2 for s in now])[:, None] + np.array([s.cov_pass_m2 for s in stretch])
-    moves = np.array([not s.standing_camera for s in now])[:, None]
-    other = moves | _differ([s.standing_camera for s in now], [s.standing_camera for s in stretch])
-    return own + shared * other[:, :, None, None]
+    off_m = mine[:, None] - theirs
+    own_m2 = np.array([s.cov_own_m2 for s in now])[:, None] + np.array([s.cov_own_m2 for s in stretch])
+    shared = np.mean([s.cov_pass_m2 for s in now], axis=0) + np.mean([s.cov_pass_m2 for s in stretch], axis=0)
+    # A standing camera's survey error is the same both times, so it is no difference.
+    cameras = {s.standing_camera for s in (*now, *stretch)}
+    shared_m2 = shared * float(cameras == {""} or len(cameras) > 1)
+    squared = np.einsum("nmi,nmij,nmj->nm", off_m, np.linalg.inv(own_m2 + shared_m2), off_m)
+    families = [s.family for s in now]
+    return Pairs(
+        off_m=off_m,
+        own_m2=own_m2,
+        shared_m2=shared_m2,
+        possible=(squared <= GATE) & ~_differ(families, [s.family for s in stretch]),
+        apart_m=np.hypot(*np.moveaxis(mine[:, None] - mine, 2, 0)),
+        alike=~_differ(families, families),
+    )
 
 
 def _differ(now: Sequence[str], stretch: Sequence[str]) -> NDArray[np.bool_]:

@@ -24,7 +24,7 @@ from typing import Any, Final
 from detector.errors import InputError, TransientError
 from detector.geo.plane import metres_per_degree
 from detector.hit import SeenBefore
-from edge.again import LONGEST_WINDOW, Sighting, seen_before
+from edge.again import LONGEST_WINDOW, SIGMA_MAX_M, Sighting, seen_before
 from edge.durable import fsync_dir, make_dir
 from edge.outbox_files import translated
 
@@ -36,10 +36,7 @@ BUSY_WAIT_S: Final = 10.0
 _VERSION = 1
 _US = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SIGMA_MAX_M = 6.0
-"""Places less sure than this, per axis, are neither remembered nor recalled: within their error any thing of the kind
-could stand, and a second one would be no evidence about the first."""
-_REACH_M = 40.0
+_REACH_M = 30.0
 """No pair lies further apart: the gate at two such errors, each wholly along one axis."""
 
 _SCHEMA = """
@@ -149,7 +146,7 @@ class SiteMemory:
             TransientError: another program holds the file.
             InputError: the file was damaged meanwhile.
         """
-        things = [thing for thing in things if _sigma_m(thing) <= _SIGMA_MAX_M]
+        things = [thing for thing in things if thing.sigma_m <= SIGMA_MAX_M]
         if not things:
             return {}
         begins_at = min(thing.first_seen_at for thing in things)
@@ -183,7 +180,7 @@ class SiteMemory:
         Raises:
             TransientError: the disk is full, or another program holds the file.
         """
-        kept = [thing for thing in things if _sigma_m(thing) <= _SIGMA_MAX_M]
+        kept = [thing for thing in things if thing.sigma_m <= SIGMA_MAX_M]
         if not kept:
             return
         ends_at, now = _us(max(thing.last_seen_at for thing in kept)), int(time.time() * 1e6)
@@ -289,11 +286,6 @@ def _move_aside(path: Path) -> None:
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + suffix).unlink()
     fsync_dir(path.parent)
-
-
-def _sigma_m(thing: Sighting) -> float:
-    own, shared = thing.cov_own_m2, thing.cov_pass_m2
-    return float((own[0][0] + own[1][1] + shared[0][0] + shared[1][1]) / 2.0) ** 0.5
 
 
 def _us(moment: datetime) -> int:

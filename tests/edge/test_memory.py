@@ -84,9 +84,9 @@ def test_a_stretch_counts_only_when_all_of_it_was_before(tmp_path: Path) -> None
 def test_places_too_unsure_are_neither_kept_nor_asked_for(tmp_path: Path) -> None:
     _remember(tmp_path, "a", thing("x", ago=HOUR, pass_m=8.0))
     assert _rows(tmp_path) == 0
-    _remember(tmp_path, "a", thing("x", ago=HOUR, pass_m=5.0))
+    _remember(tmp_path, "a", thing("x", ago=HOUR, pass_m=3.0))
     assert _rows(tmp_path) == 1
-    assert _knows(tmp_path, "b", now=thing("now", 15.0, pass_m=5.0))
+    assert _knows(tmp_path, "b", now=thing("now", 1.0, pass_m=3.0))
     assert not _knows(tmp_path, "b", now=thing("now", pass_m=8.0))
 
 
