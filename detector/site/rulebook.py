@@ -1,10 +1,9 @@
-"""Rules as data: what each violation kind looks like, where it is forbidden and what excuses it."""
+"""Rule files as a city writes them: checked, and laid over the shipped ones."""
 
 from __future__ import annotations
 
 import string
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Annotated, Any, Literal
@@ -13,11 +12,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from detector.geo.zones import ZoneKind
+from detector.site.rule import Dwell, Exemption, Gather, Grant, Group, OnWalls, Rule, When
 from detector.vocabulary import Kind, Text, vocabulary
 
 Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Density = Annotated[float, Field(gt=0.0, le=1000.0, allow_inf_nan=False)]
-When = Literal["always", "ridden", "moving", "unattended", "with_companion"]
 
 REASON_FIELDS = frozenset(
     {
@@ -41,142 +40,6 @@ REASON_FIELDS = frozenset(
     }
 )
 """Names a reason sentence may hold in braces."""
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """A zone kind that permits.
-
-    Attributes:
-        needs_permit: besides lying in the zone, a permit bound to it must be in force.
-        look_alike: name of the legal look-alike when it permits.
-        closed_prior: P(violation) in the zone while it does not permit (out of hours, permit run out).
-    """
-
-    needs_permit: bool
-    look_alike: str
-    closed_prior: float
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Things that together are one: a lead cue, and from each list of `with_any` at least one near it."""
-
-    lead: tuple[str, ...]
-    with_any: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Exemption:
-    """A legal look-alike known without a map.
-
-    Attributes:
-        when: ``ridden`` (a rider on it), ``moving``, ``unattended`` (its group lacks only the person),
-            ``with_companion`` (one of `companions` beside it), ``always``.
-        cues: cues it holds for; empty for all of the rule's.
-    """
-
-    when: When
-    look_alike: str
-    cues: tuple[str, ...] = ()
-    companions: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Dwell:
-    """How long a thing must have been there before it counts. What the box remembers of earlier passes counts too.
-
-    Attributes:
-        fixed_min_s: seconds before a standing camera, and before a vehicle or drone that stops and watches.
-        vehicle_min_s: seconds from the first sighting, on an earlier pass or on this one, to the last.
-        vehicle_min_observations: frames of this pass that show it.
-        min_passes: passes that saw it, this one included. More is slower and accuses fewer who only stopped briefly.
-    """
-
-    fixed_min_s: float
-    vehicle_min_s: float
-    vehicle_min_observations: int
-    min_passes: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Gather:
-    """How hits become one: ``row`` counts the things (bikes), ``parts`` are one thing (umbrella, table, seller).
-
-    Attributes:
-        within_m, gap_s: how near in place and time neighbours are.
-        row_within_m: things made of parts stand in one row when this near; `None` leaves each a hit of its own.
-    """
-
-    gather_as: Literal["row", "parts"]
-    within_m: float
-    gap_s: float
-    row_within_m: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class OnWalls:
-    """Things of a rule that may hang on a wall: they get their place there.
-
-    Attributes:
-        cues: which.
-        prior: P(violation) of one that is not filed; below `violation_min`, so that a person decides.
-    """
-
-    cues: tuple[str, ...]
-    prior: float
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One violation kind as data.
-
-    Attributes:
-        cues: any of these alone makes the rule speak.
-        groups: or any of these groups.
-        bystanders: things that look like the kind to a person and are none (a passer-by, a car driving past).
-        priors: P(violation) of such a thing standing in a zone of a kind. Never by neighbourhood.
-        unzoned_prior: the same inside the patrolled area where no zone speaks.
-        unplaced_prior: the same when the place is unknown.
-        grants: zone kinds that permit.
-        granted_prior: P(violation) of a thing whose best estimate lies where it is permitted: maps have mistakes, and
-            places errors. No ground has less.
-        density: how much likelier such a thing stands on a square metre of ground of a kind than on one of any other
-            ground; 1 for kinds not named. A kind in `grants` has at least 1 and at least that of every kind in
-            `priors`: so more tolerance for a permit never raises P(violation). Never by neighbourhood.
-        nearest: kinds whose distance is worth a sentence ("2.1 m outside the nearest bay").
-        shop_reach_m: `priors` hold only this near to a shop front (out-of-store); `None` for anywhere.
-        touches_ground: a thing known not to stand on the ground in view (up a wall) is none of the rule's.
-        violation_min, unsure_min: thresholds of the outcome.
-        reasons: sentences by code.
-        on_walls: which of its things may hang on walls; `None` for none.
-    """
-
-    rule_id: str
-    kind: Kind
-    cues: tuple[str, ...]
-    groups: tuple[Group, ...]
-    exemptions: tuple[Exemption, ...]
-    bystanders: tuple[Exemption, ...]
-    priors: Mapping[ZoneKind, float]
-    unzoned_prior: float
-    unplaced_prior: float
-    grants: Mapping[ZoneKind, Grant]
-    granted_prior: float
-    density: Mapping[ZoneKind, float]
-    nearest: tuple[ZoneKind, ...]
-    shop_reach_m: float | None
-    touches_ground: bool
-    dwell: Dwell
-    violation_min: float
-    unsure_min: float
-    gather: Gather | None
-    reasons: Mapping[str, Text]
-    on_walls: OnWalls | None = None
-
-    def density_of(self, kind: ZoneKind) -> float:
-        """`density` of a kind, 1 when it is not named."""
-        return self.density.get(kind, 1.0)
 
 
 class _Strict(BaseModel):
@@ -345,15 +208,15 @@ class RuleIn(_Strict):
                 f"on_walls.prior {self.on_walls.prior} is not below violation_min {self.violation_min}: that a sign is "
                 "not filed is for a person to judge; draw no_signage where signs are forbidden"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _permits_draw(self) -> RuleIn:
         if self.granted_prior >= self.unsure_min:
             raise ValueError(
                 f"granted_prior {self.granted_prior} reaches unsure_min {self.unsure_min}: what is permitted would go "
                 "to a person; lower it"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _permits_draw(self) -> RuleIn:
         for kind in self.density:
             if kind not in self.grants and kind not in self.priors:
                 raise ValueError(f"density names {kind}, which has no effect: neither priors nor grants hold it")
