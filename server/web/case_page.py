@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -43,6 +44,8 @@ class Place:
     range_m: float
     method: str
     synthetic: bool
+    moved_m: float | None
+    """How far registration moved it onto the map; `None`: as the fix gave it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +212,7 @@ def _place(place: ReportPlace) -> Place:
         range_m=place.range_m,
         method=place.method,
         synthetic=place.synthetic,
+        moved_m=None if place.offset is None else math.hypot(place.offset.east_m, place.offset.north_m),
     )
 
 

@@ -20,6 +20,7 @@ from detector.report import (
     EvidenceItem,
     ReportBody,
     ReportBox,
+    ReportOffset,
     ReportPlace,
     ReportReason,
     SealedReport,
@@ -105,6 +106,7 @@ class Scene:
     pass_id: str = "pass-1"
     minutes: float = 0.0
     quality: int = 90
+    offset: ReportOffset | None = None
 
     def but(self, **changes: object) -> Scene:
         """The same scene with some things different."""
@@ -195,4 +197,5 @@ def _place(scene: Scene) -> ReportPlace | None:
         range_m=7.4,
         method="fixed_ground",
         synthetic=scene.synthetic,
+        offset=scene.offset,
     )

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from detector.report import Covariance, ReportOffset
 from server.db.tables import CaseEvent, Sighting
 from tests.conftest import ROOT
 from tests.server.inprocess import HTML, Service, in_process
@@ -152,6 +153,15 @@ def test_positions_say_what_they_are(service: Service) -> None:
     assert "place unknown" in page
     assert "位置未知" in page
     assert 'id="map"' not in page
+
+
+def test_a_registered_position_says_how_far_it_was_moved(service: Service) -> None:
+    cov = Covariance(ee_m2=0.04, en_m2=0.0, nn_m2=0.04)
+    moved = service.new_case(offset=ReportOffset(east_m=1.8, north_m=-1.1, cov=cov, anchors=6))
+    page = service.page(f"/cases/{moved}")
+    assert "position registered to the map: moved 2.1 m" in page
+    assert "位置已对图，平移 2.1 米" in page
+    assert "registered to the map" not in service.page(f"/cases/{service.new_case()}")
 
 
 def test_the_map_draws_the_zones_near_the_case_and_both_ellipses(service: Service) -> None:
