@@ -43,7 +43,7 @@ PERFECT = replace(RTK, sigma_m=1e-4, white_m=0.0, velocity_m_s=1e-6, clock_s=0.0
 """A receiver without a fault."""
 
 
-SMALL = WorldParams(streets=1)
+SMALL = WorldParams(streets=1, street_m=150.0)
 
 
 @pytest.fixture(scope="module")
