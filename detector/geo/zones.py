@@ -108,12 +108,10 @@ class Cloud:
     Attributes:
         centre: (lon_deg, lat_deg).
         lon_lat_deg: (SAMPLES, 2), evenly weighted.
-        reach_m: no point lies farther from the centre.
     """
 
     centre: tuple[float, float]
     lon_lat_deg: Points
-    reach_m: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,15 +165,11 @@ def cloud(lon_deg: float, lat_deg: float, cov_m2: Matrix2) -> Cloud:
         raise InputError(f"{cov_m2} is no covariance: it needs two eigenvalues of at least 0")
     offsets = (_STANDARD * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
     points = LocalPlane(lon_deg, lat_deg).lon_lat_deg(offsets)
-    return Cloud((lon_deg, lat_deg), points, float(np.hypot(offsets[:, 0], offsets[:, 1]).max()))
+    return Cloud((lon_deg, lat_deg), points)
 
 
 def _box(low: NDArray[np.float64], high: NDArray[np.float64]) -> Polygon:
     return Polygon([(low[0], low[1]), (high[0], low[1]), (high[0], high[1]), (low[0], high[1])])
-
-
-def _distance(a: NDArray[np.object_], b: NDArray[np.object_]) -> NDArray[np.float64]:
-    return shapely.distance(a, b)  # pyright: ignore[reportUnknownMemberType]  # shapely leaves its **kwargs untyped
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -288,28 +282,4 @@ class ZoneIndex:
 
     def nearest(self, lon_deg: float, lat_deg: float, kinds: Collection[ZoneKind], within_m: float) -> Near | None:
         """The nearest zone of some kinds, tolerance included; `None` when none lies within `within_m`."""
-        point = shapely.Point(*self.to_plane([(lon_deg, lat_deg)])[0].tolist())
-        best: Near | None = None
-        for kind in sorted(kinds):
-            if kind not in self._by_kind:
-                continue
-            tree, rows = self._by_kind[kind]
-            found, distance_m = tree.query_nearest(point, max_distance=within_m, return_distance=True)
-            if len(found) and (best is None or float(distance_m[0]) < best.distance_m):
-                best = Near(self.zones[int(rows[found[0]])], float(distance_m[0]))
-        return best
-
-    def distances(self, spot: Cloud, kinds: Collection[ZoneKind], within_m: float) -> tuple[tuple[Zone, ...], Points]:
-        """Zones of some kinds within reach of the cloud, and the distance (Z, SAMPLES) of each point from each."""
-        points = self.to_plane(spot.lon_lat_deg)
-        centre = shapely.Point(*self.to_plane([spot.centre])[0].tolist())
-        rows: list[int] = []
-        for kind in sorted(kinds):
-            if kind in self._by_kind:
-                tree, own = self._by_kind[kind]
-                rows.extend(own[tree.query(centre, predicate="dwithin", distance=within_m + spot.reach_m)].tolist())
-        rows.sort()
-        shapes = self.shapes[np.array(rows, np.int64)]
-        spots = np.array(shapely.points(points), dtype=object)
-        gaps = np.asarray(_distance(shapes[:, None], spots[None, :]), np.float64)
-        return tuple(self.zones[row] for row in rows), gaps.reshape(len(rows), len(points))
+        return self.nearest_of([(lon_deg, lat_deg)], kinds, within_m)[0]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
-import numpy as np
+from collections.abc import Collection, Sequence
 
 from detector.site.rulebook import Group
 from detector.tracks import Box, Companion, Observation, Track
@@ -15,7 +13,7 @@ RIDDEN_SHARE = 0.5
 RIDDEN_DRIFT = 0.6
 """And he keeps his place on the bike to within this part of its width; somebody walking past sweeps over it."""
 SEAT_SHARE = 0.15
-"""A rider's box reaches at least this part of the bike's height below its top: a saddle lies a tenth of the height below
+"""A rider's box reaches at least this part of the bike's height below its top: a saddle lies a tenth of it below
 the handlebar on a bicycle, a third on a scooter, and where the bike hides his legs his box ends there."""
 FEET_SHARE = 0.12
 """And ends no lower than this part of the height below the wheels: somebody nearer to the camera does."""
@@ -41,8 +39,16 @@ def is_ridden(track: Track) -> bool:
     offsets = [offset for seen in track.observations if (offset := _rider_offset(seen)) is not None]
     if len(offsets) < RIDDEN_SHARE * len(track.observations):
         return False
-    low, high = np.quantile(offsets, (0.1, 0.9))
-    return bool(high - low <= RIDDEN_DRIFT)
+    offsets.sort()
+    return _quantile(offsets, 0.9) - _quantile(offsets, 0.1) <= RIDDEN_DRIFT
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    """As `numpy.quantile`, which takes a hundred times longer on a handful of numbers."""
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
 
 
 def rides(person: Box, bike: Box) -> bool:

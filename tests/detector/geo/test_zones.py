@@ -92,7 +92,6 @@ def test_an_index_without_zones_answers():
     index = ZoneIndex.build([])
     assert index.membership(at(0, 0, 3.0)).zones == ()
     assert index.nearest(117.19, 34.26, list(ZoneKind), 60.0) is None
-    assert index.distances(at(0, 0, 3.0), [ZoneKind.BIKE_BAY], 5.0)[1].shape == (0, 256)
 
 
 def test_ten_thousand_zones_answer_like_a_plain_loop():
