@@ -191,14 +191,20 @@ def _within(at_s: Array, values: Array, half_s: float, breaks_s: float) -> Calla
 def _turns(motions: list[Motion], track: FixTrack, zero: datetime) -> _Signal:
     """Degrees turned within a second around each moment."""
     half_s = _WINDOW_S / 2.0
-    ends = np.array([0.0] + [_since(m.end, zero) for m in motions])
-    turned = np.concatenate(([0.0], np.cumsum([m.yaw_deg for m in motions])))
-    seen = _within(ends, turned, half_s, _GAP_S / 2)
+    ends, turned = [0.0], [0.0]
+    for motion in motions:
+        if _since(motion.begin, zero) > ends[-1] + 1e-3:
+            # Pictures whose motion could not be told: how far the camera turned meanwhile is unknown.
+            ends.append(_since(motion.begin, zero))
+            turned.append(np.nan)
+        ends.append(_since(motion.end, zero))
+        turned.append(float(np.nansum((turned[-1] if np.isfinite(turned[-1]) else turned[-2], motion.yaw_deg))))
+    seen = _within(np.array(ends), np.array(turned), half_s, _GAP_S / 2)
     moving = [f for f in track.fixes if f.heading_deg is not None]
     fixes_s = np.array([_since(f.at, zero) for f in moving])
     course = np.unwrap([f.heading_deg or 0.0 for f in moving], period=360.0)
     told = _within(fixes_s, course, half_s, _GAP_S)
-    at_s = (ends[1:] + ends[:-1]) / 2.0
+    at_s = np.array([(_since(m.begin, zero) + _since(m.end, zero)) / 2.0 for m in motions])
     return _Signal(at_s, seen(at_s), told, free_scale=False, varies_min=_TURNED_MIN_DEG)
 
 

@@ -34,8 +34,8 @@ _WINDOW_PX = (13, 13)
 degree; smaller ones lose points."""
 _BACK_PX = 0.6
 _INLIER_PX = 0.7
-_MOVED_PX = 0.5
-"""The picture stands still when its points move less than this (median)."""
+_PARALLAX_PX = 0.5
+"""The camera only turned, or stood, when a turn alone explains its points to within this (median)."""
 _BODY = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
 """Camera axes of OpenCV (right, down, forward) to body axes (right, forward, up)."""
 
@@ -48,7 +48,7 @@ class Motion:
         begin, end: capture times.
         flow_px: median way of a point, pixels of the full-size picture.
         turn: (3, 3) orientation of the camera at the end in its axes at the beginning.
-        way: (3,) unit vector, where the camera moved to; zeros when it stood.
+        way: (3,) unit vector, where the camera moved to; zeros when it stood, or turned on the spot.
         rays, rays_end: (N, 3) the followed points that agree with the motion, forward = 1, at either moment.
         picture: at the beginning; not to be kept by whoever keeps many motions.
     """
@@ -133,8 +133,12 @@ def _motion(a: Frame, b: Frame, grey_a: Image, grey_b: Image, lens: Lens) -> Mot
     a_px, b_px = followed
     flow_px = float(np.median(np.hypot(*(b_px - a_px).T))) * lens.width_px / small.width_px
     rays_a, rays_b = small.rays(a_px), small.rays(b_px)
-    if flow_px < _MOVED_PX:
-        return Motion(a.captured_at, b.captured_at, flow_px, np.eye(3), np.zeros(3), rays_a[:0], rays_b[:0], a.image)
+    turn_alone, parallax = _turn_alone(rays_a, rays_b)
+    on_the_spot = Motion(
+        a.captured_at, b.captured_at, flow_px, turn_alone, np.zeros(3), rays_a[:0], rays_b[:0], a.image
+    )
+    if parallax * small.fx_px < _PARALLAX_PX:
+        return on_the_spot
     a_xy, b_xy = (np.column_stack((r[:, 0], -r[:, 2])) for r in (rays_a, rays_b))
     cv2.setRNGSeed(0)
     essential, mask = cv2.findEssentialMat(
@@ -158,6 +162,19 @@ def _motion(a: Frame, b: Frame, grey_a: Image, grey_b: Image, lens: Lens) -> Mot
         rays_end=rays_b[kept],
         picture=a.image,
     )
+
+
+def _turn_alone(rays: Array, rays_end: Array) -> tuple[Array, float]:
+    """The turn (3, 3) that explains the points best, and their median misfit, radians (Kabsch 1976, re-weighted)."""
+    a, b = (r / np.linalg.norm(r, axis=1, keepdims=True) for r in (rays, rays_end))
+    weights = np.ones(len(a))
+    turn, misfit = np.eye(3), np.zeros(len(a))
+    for _ in range(6):
+        u, _, vt = np.linalg.svd((weights[:, None] * a).T @ b)
+        turn = u @ np.diag([1.0, 1.0, float(np.sign(np.linalg.det(u @ vt)))]) @ vt
+        misfit = np.linalg.norm(a - b @ turn.T, axis=1)
+        weights = 1.0 / (1.0 + (misfit / max(float(np.median(misfit)), 1e-6)) ** 2)
+    return turn, float(np.median(misfit))
 
 
 def _followed(grey_a: Image, grey_b: Image) -> tuple[Array, Array] | None:

@@ -102,7 +102,7 @@ def write_nmea(path: Path, road: Drive, seconds: float, *, clock_off_s: float = 
 
 def write_video(path: Path, road: Drive, seconds: float, seen_by: VehicleCamera) -> Path:
     """The video, beginning at `NOON` by its own clock."""
-    street = _Street(seen_by)
+    street = Street(seen_by)
     with av.open(str(path), "w") as out:
         out.metadata["creation_time"] = NOON.isoformat().replace("+00:00", "Z")
         stream = out.add_stream("libx264", rate=FPS, options={"crf": "18", "preset": "ultrafast"})
@@ -117,7 +117,7 @@ def write_video(path: Path, road: Drive, seconds: float, seen_by: VehicleCamera)
     return path
 
 
-class _Street:
+class Street:
     """Rays from every pixel to ground, facades or sky."""
 
     def __init__(self, seen_by: VehicleCamera) -> None:

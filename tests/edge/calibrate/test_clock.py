@@ -72,3 +72,12 @@ def test_the_log_of_another_drive_is_refused(tmp_path: Path) -> None:
 def test_nothing_to_compare_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="hardly move, or the GNSS log holds no fix"):
         estimate_offset([], tracked(tmp_path, STEADY, 30.0, 0.0), camera())
+
+
+def test_pictures_that_tell_no_motion_are_no_straight_drive(tmp_path: Path) -> None:
+    """Two seconds within a turn are missing: how far it went on meanwhile is unknown, not zero."""
+    moved = [m for i, m in enumerate(made_motions(WEAVING, camera(), 30.0)) if i % 25 > 9]
+    found = estimate_offset(moved, tracked(tmp_path, WEAVING, 30.0, 0.9), camera())
+    assert found.offset_s == pytest.approx(0.9, abs=0.1)
+    assert found.turn_explained is not None
+    assert found.turn_explained > 0.95
