@@ -20,6 +20,8 @@ BENCHMARKS = (
     "calibration",
     "place_accuracy",
     "verdict_risk",
+    "second_pass",
+    "coverage_log",
     "label_loop",
 )
 

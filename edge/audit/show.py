@@ -114,7 +114,8 @@ def kind_name(rate: Rate) -> str:
 
 def _numbers(rate: Rate) -> tuple[str, ...]:
     interval = "-" if rate.low is None else f"{_short(rate.low, 2)} – {_short(rate.high, 2)}"
-    p = ("⚑ " if rate.flagged else "") + _short(rate.p, 3)
+    p = "< 0.001" if rate.p is not None and rate.p < 0.001 else _short(rate.p, 3)
+    p = f"⚑ {p}" if rate.flagged else p
     return str(rate.violations), str(rate.unsure), f"{rate.km:.2f}", _short(rate.per_km, 2), interval, p
 
 
