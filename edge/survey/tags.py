@@ -25,6 +25,7 @@ from detector.frame import Fix
 from edge.sources.source import MAX_PIXELS, safe_name
 from edge.survey.optics import horizontal_fov_deg
 
+FILE_MAX_BYTES: Final = 64 << 20
 XMP_MAX_BYTES: Final = 1 << 20
 HEIGHT_MAX_M: Final = 1000.0
 
@@ -125,6 +126,8 @@ def read_pose(path: Path) -> PhotoPose:
         SourceError: not a JPEG, or a tag that a pose needs is missing or absurd; the message names the tag.
     """
     name = safe_name(path)
+    if path.stat().st_size > FILE_MAX_BYTES:
+        raise SourceError(f"{name} has {path.stat().st_size} bytes; a photo has at most {FILE_MAX_BYTES}")
     try:
         # Only the header is read; Pillow's own bomb warning comes at a limit of its own.
         with warnings.catch_warnings(action="ignore"), PilImage.open(path, formats=("JPEG",)) as photo:

@@ -10,7 +10,7 @@ import pytest
 
 from detector.errors import SourceError
 from edge.survey.optics import horizontal_fov_deg
-from edge.survey.tags import SIGMA_POSITION_M, read_pose
+from edge.survey.tags import FILE_MAX_BYTES, SIGMA_POSITION_M, read_pose
 from tests.edge.survey.drone import DJI, gps, write_photo, xmp
 
 
@@ -88,6 +88,13 @@ def test_a_bad_tag_is_named(tmp_path: Path, position: dict[int, Any] | None, pac
 def test_what_is_no_photo_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"GIF89a")
     with pytest.raises(SourceError, match=r"a\.jpg is not a JPEG photo"):
+        read_pose(tmp_path / "a.jpg")
+
+
+def test_a_file_too_large_is_not_opened(tmp_path: Path) -> None:
+    with (tmp_path / "a.jpg").open("wb") as file:
+        file.truncate(FILE_MAX_BYTES + 1)
+    with pytest.raises(SourceError, match=r"a\.jpg has 67108865 bytes; a photo has at most 67108864"):
         read_pose(tmp_path / "a.jpg")
 
 
