@@ -115,7 +115,7 @@ def test_a_pass_is_laid_onto_the_pitches(error_m):
 def test_the_stated_error_is_the_real_one():
     """Normalised squared error over seeds: 2 on average for two dimensions; a little less is caution."""
     nees, errors_m, raw_m = [], [], []
-    for seed in range(25):
+    for seed in range(12):
         rng = np.random.default_rng(seed + 100)
         error_m = rng.normal(0, FIX_SIGMA_M, 2)
         for offset in vendors(error_m, seed=seed).register().offsets.values():
@@ -123,7 +123,7 @@ def test_the_stated_error_is_the_real_one():
             nees.append(left @ np.linalg.solve(np.array(offset.cov_m2), left))
             errors_m.append(np.hypot(*left))
             raw_m.append(np.hypot(*error_m))
-    assert len(nees) > 0.9 * 25 * len(PITCHES_M)
+    assert len(nees) > 0.9 * 12 * len(PITCHES_M)
     assert np.median(errors_m) < 0.6 < 3.0 < np.median(raw_m)
     assert 0.2 < np.mean(nees) < 2.5
 
