@@ -21,7 +21,9 @@ from detector.hit import Place
 Array = NDArray[np.float64]
 
 PICTURES = ROOT / "docs" / "pictures"
-WINDOW_M = 75.0
+WINDOW_M = 60.0
+SHOWN_M = 12.0
+"""Only what the patrol passed on its own side: from across the street the ellipses would cover everything."""
 _FILL = {Fabric.PITCH: "#7fbf7b", Fabric.MARKET: "#a6dba0", Fabric.BAY: "#92c5de", Fabric.SHOP: "#e8e4dc"}
 
 
@@ -54,21 +56,22 @@ def draw_street(seed: int) -> None:
         for track in seen.tracks:
             place, thing = places[track.track_id], seen.thing(track)
             here = thing.thing_id.startswith(f"{side}-") and thing.setting != "look_alike"
-            if here and not isinstance(place, Unplaced):
+            near = float(seen.ranges_m(track).min()) <= SHOWN_M
+            if here and near and not isinstance(place, Unplaced):
                 _draw_place(axis, trial, place, side, thing)
         axis.set(xlim=(along0, along0 + WINDOW_M), ylim=(-6.0, 12.0), ylabel="m from the kerb", title=title)
         axis.set_aspect("equal")
     axes[1].set_xlabel("m along the street; crosses: truth, red breaks the order; ellipses hold 95 %")
-    figure.savefig(PICTURES / "place-street.png", dpi=80)
+    figure.savefig(PICTURES / "place-street.png", dpi=70, pil_kwargs={"optimize": True})
     plt.close(figure)
 
 
 def _liveliest(trial: Trial) -> tuple[float, str]:
-    """Where most stalls stand within the window: along, and the name of the side."""
+    """Where most stalls stand in and beside pitches within the window: along, and the name of the side."""
     best = (0, 0.0, trial.world.sides[0].name)
     for side in trial.world.sides:
         along = np.array([_street(trial, t.east_north_m)[0] for t in trial.world.things
-                          if t.what == "stall" and t.thing_id.startswith(side.name + "-")])  # fmt: skip
+                          if t.setting == "pitch" and t.thing_id.startswith(side.name + "-")])  # fmt: skip
         for start in along - 2.0:
             best = max(best, (int(((along > start) & (along < start + WINDOW_M)).sum()), float(start), side.name))
     return best[1], best[2]

@@ -1,6 +1,6 @@
 """How often the verdict is wrong, and how often it does not decide, in the street simulator.
 
-    python -m benchmarks.verdict_risk [--quick] [--seed 100] [--worlds 12] [--plots]
+    python -m benchmarks.verdict_risk [--quick] [--seed 100] [--worlds 8] [--plots]
 
 A *hit* is one track of a true thing, seen in three pictures or more (fewer are too brief for every rule), whose vehicle
 came within 20 m of it: a thing passed on both sides of a street is two. Things are scored by the permission that they
@@ -246,7 +246,7 @@ def main() -> None:
     """Judge, print the tables, draw the plots."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, help="of the first district; 0 to 9 are for tuning, 100 on are published")
-    parser.add_argument("--worlds", type=int, default=12, help="districts driven through")
+    parser.add_argument("--worlds", type=int, default=8, help="districts driven through")
     parser.add_argument("--quick", action="store_true", help="two tuning districts")
     parser.add_argument("--plots", action="store_true", help="write docs/pictures/verdict-*.png")
     options = parser.parse_args()
