@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import sqrt
 
 from detector.geo.schedule import Standing
@@ -13,6 +13,7 @@ from detector.rules import dwell
 from detector.rules.law import Ruling, total_cov_m2
 from detector.rules.sentences import INSIDE, OUTSIDE, SENTENCES, fill
 from detector.rules.walls import WallRuling
+from detector.rules.weigh import ALL_FREE
 from detector.site.model import Site
 from detector.site.rulebook import Rule
 from detector.tracks import Track
@@ -20,6 +21,8 @@ from detector.vocabulary import Outcome, Text, vocabulary
 
 EXEMPT_PRIOR = 0.02
 """P(violation) of a look-alike that is known without a map: a rider, a passer-by."""
+TAKEN_BELOW = 0.3
+"""A pitch that is free for a thing with less than this probability is said to be taken."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +34,7 @@ class Case:
         seen: what was seen of it over all passes.
         shown: zone id -> inside, where the picture itself shows the line.
         p_thing: P(the thing is what the model calls it).
+        free: zone id -> how far it is free for the thing, beside what else claims it.
     """
 
     rule: Rule
@@ -40,6 +44,7 @@ class Case:
     seen: dwell.Watched
     shown: Mapping[str, bool]
     p_thing: float
+    free: Mapping[str, float] = field(default_factory=lambda: ALL_FREE)
 
     def outcome(self, probability: float) -> Outcome:
         """Of P(violation)."""
@@ -70,7 +75,7 @@ class Case:
         outcome = self.outcome(ruling.probability * self.p_thing)
         if outcome is Outcome.ALLOWED:
             return self._allowed_by(ruling)
-        reasons = [*self._shown(ruling), *self._why(ruling)]
+        reasons = [*self._shown(ruling), *self._why(ruling), *self._taken(ruling)]
         if outcome is Outcome.UNSURE and ruling.grants:
             reasons.append(self._reason("perhaps_granted", zone=ruling.grants[0].name))
         if self.seen.passes > 1:
@@ -156,6 +161,14 @@ class Case:
             for zone_id, held in self.shown.items()
             if zone_id in known
         ]
+
+    def _taken(self, ruling: Ruling) -> list[Reason]:
+        """The pitch nearby that has its stall already."""
+        known = {zone.zone_id: zone for zone in ruling.grants}
+        if ruling.nearest is not None:
+            known.setdefault(ruling.nearest.zone.zone_id, ruling.nearest.zone)
+        taken = [known[zone_id] for zone_id, part in self.free.items() if part < TAKEN_BELOW and zone_id in known]
+        return [self._reason("taken", zone=zone.name) for zone in taken[:1]]
 
     def _dwell_fields(self) -> dict[str, str]:
         return dwell.fields(self.seen, self.rule.dwell, self.site.timezone)

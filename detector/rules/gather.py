@@ -8,6 +8,7 @@ from detector.geo.camera import ObservedBy
 from detector.geo.localise import Unplaced
 from detector.hit import Hit, Place, SeenBefore
 from detector.rules.capacity import over_capacity
+from detector.rules.claims import free_pitches
 from detector.rules.distinct import ABSENT_S
 from detector.rules.judge import NOTHING_EARLIER, NOTHING_SHOWN, judge_all
 from detector.rules.looks import PERSON, companion_ids
@@ -30,7 +31,8 @@ def judge_tracks(
 
     Besides `judge` on each track: the rider of a bike and the seller at a stall are no passers-by; a bay, pitch or
     market that holds more than it may is one hit for those too many; umbrella, table and cart side by side are one
-    stall; a row of bikes or stalls is one hit with its count.
+    stall; a pitch for one stall that has its stall leaves less room for the next; a row of bikes or stalls is one hit
+    with its count.
 
     Args:
         places: by track id; a track that is not in it has no place.
@@ -39,9 +41,14 @@ def judge_tracks(
     """
     ordered = sorted(tracks, key=lambda track: track.ordinal)
     judged = judge_all(ordered, places, site, observed_by, earlier=earlier, shown=shown)
-    hits = [hit for hit in judged if hit is not None]
-    hits = _without_attached_people(hits)
+    hits = _without_attached_people([hit for hit in judged if hit is not None])
     linger_s = 0.0 if observed_by == "fixed" else ABSENT_S
+    free = free_pitches(hits, site, linger_s)
+    if free:
+        claiming = [hit.track for hit in hits if hit.track.track_id in free]
+        again = judge_all(claiming, places, site, observed_by, earlier=earlier, shown=shown, free=free)
+        told = {hit.track.track_id: hit for hit in again if hit is not None}
+        hits = [told.get(hit.track.track_id, hit) for hit in hits]
     hits, gathered = over_capacity(hits, site, linger_s)
     for kind in Kind:
         gathered += gather_hits([hit for hit in hits if hit.kind is kind], site.rules[kind].gather, linger_s)

@@ -11,9 +11,11 @@ from detector.geo.localise import Unplaced
 from detector.hit import Hit, Place, SeenBefore
 from detector.rules import dwell
 from detector.rules.case import EXEMPT_PRIOR, Case
+from detector.rules.claims import NOTHING_CLAIMED
 from detector.rules.law import NOT_SHOWN, Question, Ruling, rulings
 from detector.rules.looks import cue_probability, group_of, has_beside, is_ridden, unattended_group
 from detector.rules.walls import WALL, wall_ruling
+from detector.rules.weigh import ALL_FREE
 from detector.site.model import Site
 from detector.site.rulebook import Exemption, Rule
 from detector.tracks import Track
@@ -70,11 +72,13 @@ def judge_all(
     *,
     earlier: Mapping[str, SeenBefore] = NOTHING_EARLIER,
     shown: Mapping[str, Mapping[str, bool]] = NOTHING_SHOWN,
+    free: Mapping[str, Mapping[str, float]] = NOTHING_CLAIMED,
 ) -> list[Hit | None]:
     """`judge` on each of many tracks, each by itself; the map is asked once for all of them.
 
     Args:
         places: by track id; a track that is not in it has no place.
+        free: by track id, how far pitches are free for it beside what else claims them (`detector.rules.claims`).
     """
     said: list[list[Told]] = [[] for _ in tracks]
     rules_of: dict[str, list[Rule]] = {}
@@ -91,7 +95,8 @@ def judge_all(
             if unattended is None:
                 continue
             seen = dwell.watched(rule.dwell, track, before, observed_by)
-            case = Case(rule, track, place if isinstance(place, Place) else None, site, seen, lines, p_thing)
+            case = Case(rule, track, place if isinstance(place, Place) else None, site, seen, lines, p_thing,
+                        free.get(track.track_id, ALL_FREE))  # fmt: skip
             # From the air the seller is under the parasol: that nobody is seen makes no stall an abandoned one.
             told = _without_map(case, place, unattended=unattended and observed_by != "drone")
             if isinstance(told, Hit):
@@ -142,7 +147,7 @@ def _without_map(case: Case, place: Place | Unplaced | None, *, unattended: bool
     if isinstance(place, Place) and place.method == WALL:
         return _by_wall(case, place)
     if isinstance(place, Place):
-        return Question(rule, place, track.first_seen_at, track.last_seen_at, case.shown)
+        return Question(rule, place, track.first_seen_at, track.last_seen_at, case.shown, case.free)
     if isinstance(place, Unplaced) and place.code in NOT_HERE:
         return None if rule.touches_ground else case.allowed("outside_patrol_area")
     return case.unplaced() if case.seen.verdict == "enough" else case.too_brief()

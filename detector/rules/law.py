@@ -23,6 +23,7 @@ from datetime import datetime
 
 from detector.geo.zones import Near, Zone, ZoneKind
 from detector.hit import Matrix2, Place
+from detector.rules.claims import with_free
 from detector.rules.law_map import Role, law_map
 from detector.rules.weigh import NOT_SHOWN, Question, Sums, weigh
 from detector.site.model import Site
@@ -79,7 +80,10 @@ def rulings(questions: Sequence[Question], site: Site) -> list[Ruling]:
     """What the site's map says to each question, all at once."""
     if not questions:
         return []
-    sums = weigh(law_map(site), questions)
+    sums = [
+        with_free(each, question.free, question.rule, site) if question.free else each
+        for each, question in zip(weigh(law_map(site), questions), questions, strict=True)
+    ]
     near = _nearest(questions, sums, site)
     return [
         _ruling(question, each, near.get(number), site)

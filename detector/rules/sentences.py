@@ -27,6 +27,7 @@ SENTENCES: Mapping[str, Text] = {
         zh="在定位误差之内，{thing}最可能就在“{zone}”里，那里是允许的",
         en="Within the error of its position the {thing} most likely stands in “{zone}”, where it is allowed",
     ),
+    "taken": Text(zh="“{zone}”里已有别的{thing}", en="Another {thing} stands in “{zone}” already"),
     "no_permit_now": Text(zh="“{zone}”此时没有有效的许可证", en="No permit is in force for “{zone}” at this time"),
     "not_in_use": Text(zh="“{zone}”在{on}不使用", en="“{zone}” is not in use on {on}"),
     "goods": Text(

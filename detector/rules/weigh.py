@@ -23,6 +23,8 @@ Values = NDArray[np.float64]
 
 NOT_SHOWN: Mapping[str, bool] = MappingProxyType({})
 """The picture shows no zone's line."""
+ALL_FREE: Mapping[str, float] = MappingProxyType({})
+"""Nothing else claims a zone."""
 _ROLES = tuple(Role)
 AGREEMENT_MIN = 1e-3
 """Picture and map agree on at least this part of the position error, or the map's line is wrong."""
@@ -35,6 +37,7 @@ class Question:
     Attributes:
         shown: zone id -> whether the thing stands inside, for zones whose line the picture itself shows. There the
             picture decides, and the map only names the zone, its owner, hours and permits.
+        free: zone id -> how far a zone that holds one thing is still free for this one (`detector.rules.claims`).
     """
 
     rule: Rule
@@ -42,6 +45,7 @@ class Question:
     first: datetime
     last: datetime
     shown: Mapping[str, bool] = field(default_factory=lambda: NOT_SHOWN)
+    free: Mapping[str, float] = field(default_factory=lambda: ALL_FREE)
 
 
 class ZoneShare(NamedTuple):
