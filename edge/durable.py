@@ -104,6 +104,8 @@ def explain(error: OSError, path: Path, needed_bytes: int) -> KerbwatchError:
         return disk_full(path, needed_bytes)
     if error.errno in _FORBIDDEN:
         return InputError(f"cannot write {path}: {error.strerror}; name a folder this user may write")
+    if error.errno == errno.ENOENT and not path.parent.is_dir():
+        return InputError(f"cannot write {path}: there is no folder {path.parent}; make it first, or name another")
     return TransientError(f"cannot write {path}: {error.strerror}; check the disk")
 
 

@@ -25,7 +25,7 @@ from detector.errors import InputError, TransientError
 from detector.geo.plane import metres_per_degree
 from detector.hit import SeenBefore
 from edge.again import LONGEST_WINDOW, SIGMA_MAX_M, Sighting, seen_before
-from edge.durable import fsync_dir, make_dir
+from edge.durable import explain, fsync_dir, make_dir
 from edge.outbox_files import translated
 
 MEMORY_FILE: Final = "memory.db"
@@ -268,9 +268,13 @@ def _connect(path: Path) -> sqlite3.Connection | None:
                 raise InputError(f"{path} was written by a newer Kerbwatch (format {version}): update this one")
             if version == 0:
                 database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+            database.execute(f"SELECT patrol_id, source, stretch, ordinal, {_COLUMNS} FROM sightings LIMIT 0")  # noqa: S608 (our text)
+            database.execute("SELECT patrol_id, horizon FROM patrols LIMIT 0")
         except sqlite3.DatabaseError as error:
             database.close()
-            if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            # SQLITE_ERROR: its tables are not those of its version.
+            name = getattr(error, "sqlite_errorname", "")
+            if name == "SQLITE_ERROR" or name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
                 return None
             raise
         except BaseException:
@@ -281,7 +285,11 @@ def _connect(path: Path) -> sqlite3.Connection | None:
 
 
 def _move_aside(path: Path) -> None:
-    path.replace(path.with_name(f"{path.name}.damaged"))
+    aside = path.with_name(f"{path.name}.damaged")
+    try:
+        path.replace(aside)
+    except OSError as error:
+        raise explain(error, aside, 0) from error
     for suffix in ("-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + suffix).unlink()

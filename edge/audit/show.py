@@ -9,6 +9,7 @@ from typing import Final
 
 import shapely
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from detector.geo.zones import ZoneKind
@@ -40,7 +41,7 @@ def print_audit(console: Console, site: Site, done: Audit) -> None:
         table.add_column(heading, justify="right")
     for rate in done.rates:
         style = "bold red" if rate.flagged else ""
-        table.add_row(grid_name(site, rate.grid_id), kind_name(rate), *_numbers(rate), style=style)
+        table.add_row(escape(grid_name(site, rate.grid_id)), kind_name(rate), *_numbers(rate), style=style)
     console.print(table)
     if done.flagged:
         console.print(f"[bold red]标记 · flagged: {len(done.flagged)}[/]  {_MEANING}", highlight=False)
@@ -54,7 +55,7 @@ def print_audit(console: Console, site: Site, done: Audit) -> None:
         if count:
             console.print(f"未计入 · not counted: {count} {words}", highlight=False)
     for one, other in done.overlaps:
-        console.print(f"[yellow]网格重叠 · grids overlap: {one}, {other}[/]")
+        console.print(f"[yellow]网格重叠 · grids overlap: {escape(one)}, {escape(other)}[/]")
 
 
 def write_csv(done: Audit, path: Path) -> None:
@@ -66,8 +67,13 @@ def write_csv(done: Audit, path: Path) -> None:
         kind = rate.kind.value if rate.kind else "all"
         numbers = [_short(v, 4) for v in (rate.km, rate.per_km, rate.low, rate.high, rate.p)]
         counts = [rate.violations, rate.unsure, rate.looks]
-        writer.writerow([rate.grid_id, kind, *counts, *numbers, int(rate.flagged)])
+        writer.writerow([_as_text(rate.grid_id), kind, *counts, *numbers, int(rate.flagged)])
     write_atomic(path, text.getvalue().encode())
+
+
+def _as_text(name: str) -> str:
+    """A name that no spreadsheet takes for a formula (OWASP, "CSV Injection"): an apostrophe says that it is text."""
+    return f"'{name}" if name.startswith(("=", "+", "-", "@")) else name
 
 
 def draw_audit(site: Site, done: Audit, path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import secrets
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,7 +16,7 @@ import shapely
 from detector.errors import InputError
 from detector.geo.crs import WGS84, Crs, from_wgs84
 from edge.coverage.cells import CELL_M, Cell, CellId, Covered
-from edge.durable import write_atomic
+from edge.durable import TMP_PREFIX, explain, write_atomic
 from edge.progress import ProgressBar
 
 Corners = list[list[float]]
@@ -57,6 +58,7 @@ def write_pmtiles(covered: Covered, path: Path, crs: Crs, bar: ProgressBar) -> i
 
     Raises:
         InputError: the extra ``maps`` is not installed; nothing was looked at; the file cannot be written.
+        TransientError: the disk is full.
     """
     try:
         import mapbox_vector_tile
@@ -71,7 +73,7 @@ def write_pmtiles(covered: Covered, path: Path, crs: Crs, bar: ProgressBar) -> i
     lon = [corner[0] for corners, _ in drawn for corner in corners]
     lat = [corner[1] for corners, _ in drawn for corner in corners]
     bar.begin("PMTiles", total=len(tiles))
-    temporary = path.with_name(f".tmp-{path.name}")
+    temporary = path.with_name(f"{TMP_PREFIX}{secrets.token_hex(8)}")
     try:
         with temporary.open("wb") as file:
             writer = Writer(file)
@@ -98,7 +100,7 @@ def write_pmtiles(covered: Covered, path: Path, crs: Crs, bar: ProgressBar) -> i
             writer.finalize(header, _metadata(crs))
         temporary.replace(path)
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from error
+        raise explain(error, path, 0) from error
     finally:
         temporary.unlink(missing_ok=True)
     return len(tiles)
@@ -145,9 +147,10 @@ def _by_tile(drawn: Iterable[tuple[Corners, Cell]]) -> dict[tuple[int, int, int]
     tiles: dict[tuple[int, int, int], list[tuple[Corners, Cell]]] = defaultdict(list)
     for corners, cell in drawn:
         for zoom in ZOOMS:
-            # A cell on the border of two tiles is in both.
+            # A cell on the border of two tiles is in both; beyond the antimeridian there is none.
             for x, y in {tuple(math.floor(v) for v in _mercator(corner, zoom)) for corner in corners}:
-                tiles[zoom, x, y].append((corners, cell))
+                if 0 <= x < 2**zoom and 0 <= y < 2**zoom:
+                    tiles[zoom, x, y].append((corners, cell))
     return tiles
 
 

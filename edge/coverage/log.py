@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from math import inf, isfinite
 from pathlib import Path
 from typing import IO, Any, Final
 
 from detector.errors import InputError
+from edge.coverage.footprint import Ring
 from edge.coverage.looks import Look
 from edge.durable import explain, fsync_dir, make_dir
 
@@ -22,6 +24,7 @@ WHOLE, PART = ".jsonl", ".part"
 LOGS_MAX_BYTES: Final = 64 * 1024 * 1024
 """The oldest logs of a folder beyond this are dropped: about twenty shifts."""
 _SYNC_EVERY = 50
+_RING_MAX_DEG = 0.1
 
 
 class CoverageLog:
@@ -112,22 +115,47 @@ def look_of(feature: Mapping[str, Any]) -> tuple[str, Look]:
         lon_deg, lat_deg = told["camera"]
         speed_m_s = told["speed_m_s"]
         return str(told["patrol"]), Look(
-            begins_at=datetime.fromisoformat(told["begins_at"]),
-            ends_at=datetime.fromisoformat(told["ends_at"]),
+            begins_at=_moment(told["begins_at"]),
+            ends_at=_moment(told["ends_at"]),
             pictures=int(told["pictures"]),
-            lon_deg=float(lon_deg),
-            lat_deg=float(lat_deg),
-            ring=tuple((float(lon), float(lat)) for lon, lat in ring[:-1]),
-            way_m=float(told["way_m"]),
-            sharp=float(told["sharp"]),
-            light=float(told["light"]),
-            speed_m_s=None if speed_m_s is None else float(speed_m_s),
-            sigma_m=float(told["sigma_m"]),
+            lon_deg=_number(lon_deg, -180.0),
+            lat_deg=_number(lat_deg, -90.0),
+            ring=_ring(ring[:-1]),
+            way_m=_number(told["way_m"]),
+            sharp=_number(told["sharp"]),
+            light=_number(told["light"]),
+            speed_m_s=None if speed_m_s is None else _number(speed_m_s),
+            sigma_m=_number(told["sigma_m"]),
             fix=str(told["fix"]),
             observed_by=str(told["observed_by"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"this feature is no look of a coverage log ({error!r})") from error
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text} has no zone")
+    return moment
+
+
+def _number(value: float, least: float = 0.0) -> float:
+    number = float(value)
+    if not least <= number < inf:
+        raise ValueError(f"{number} is below {least} or no number")
+    return number
+
+
+def _ring(corners: Sequence[Sequence[float]]) -> Ring:
+    """Ground that one look can have seen: anything larger would be millions of cells."""
+    ring = tuple((float(lon), float(lat)) for lon, lat in corners)
+    lon_deg, lat_deg = zip(*ring, strict=True)
+    if len(ring) < 3 or not all(map(isfinite, (*lon_deg, *lat_deg))) or max(map(abs, lat_deg)) > 90.0:
+        raise ValueError(f"{ring} is no outline")
+    if max(max(lon_deg) - min(lon_deg), max(lat_deg) - min(lat_deg)) > _RING_MAX_DEG:
+        raise ValueError(f"the outline reaches over more than {_RING_MAX_DEG} degrees")
+    return ring
 
 
 def logs(folder: Path) -> list[Path]:
@@ -138,19 +166,27 @@ def logs(folder: Path) -> list[Path]:
 
 
 def lines(path: Path) -> Iterator[str]:
-    """The whole lines of a log, without their ends."""
+    """The whole lines of a log, without their ends; a line that a power cut damaged is left out."""
     with path.open(encoding="utf-8", errors="replace") as file:
         for line in file:
-            if line.endswith("}\n"):
+            if line.endswith("}\n") and _is_json(line):
                 yield line[:-1]
 
 
+def _is_json(line: str) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def drop_old(folder: Path, max_bytes: int = LOGS_MAX_BYTES) -> None:
-    """Drop the oldest logs of a folder beyond a size."""
+    """Drop the oldest logs of a folder beyond a size; the newest stays, however large."""
     kept = 0
-    for path in reversed(logs(folder)):
+    for age, path in enumerate(reversed(logs(folder))):
         kept += path.stat().st_size
-        if kept > max_bytes:
+        if age and kept > max_bytes:
             path.unlink()
 
 

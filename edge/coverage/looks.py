@@ -28,7 +28,11 @@ SIGMA_MAX_M: Final = 10.0
 SURVEYED: Final = "surveyed"
 _MEASURE_EVERY = timedelta(seconds=0.5)
 _STEP_NOISE_M = 2.0
-"""The way is measured in steps of this length, so that the jitter of a fix adds nothing."""
+"""The way is measured in steps of this length, so that the jitter of a fix adds little ..."""
+_STANDING_M_S = 0.5
+"""... and only while the receiver, whose Doppler speed is good to a decimetre, says that the carrier moves."""
+_FASTEST_M_S = 60.0
+"""Faster than this a position jumped, and nothing between the two places was looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +162,13 @@ class _Open:
 
     def follow(self, before: _Open, frame: Frame) -> None:
         """Go on from where the look before ended: the way between the two belongs to this one."""
-        if frame.captured_at - before.ends_at <= HOLE and self.fix.quality != SURVEYED:
-            last = before._plane.lon_lat_deg(before._at_m)
-            self._way_m += float(np.hypot(*self._plane.east_north_m(last)[0]))
+        gap_s = (frame.captured_at - before.ends_at).total_seconds()
+        if gap_s > HOLE.total_seconds() or self.fix.quality == SURVEYED or _stands(self.fix):
+            return
+        last = before._plane.lon_lat_deg(before._at_m)
+        step_m = float(np.hypot(*self._plane.east_north_m(last)[0]))
+        if step_m <= STEP_M + _FASTEST_M_S * gap_s:
+            self._way_m += step_m
 
     def look(self, last: Ring) -> Look:
         """What it came to; `last` is the ground in view at the end."""
@@ -188,8 +196,12 @@ class _Open:
         here_m = self._plane.east_north_m((fix.lon_deg, fix.lat_deg))[0]
         step_m = float(np.hypot(*(here_m - self._at_m)))
         if step_m >= _STEP_NOISE_M:
-            self._way_m += step_m
+            self._way_m += 0.0 if _stands(fix) else step_m
             self._at_m = here_m
+
+
+def _stands(fix: Fix) -> bool:
+    return fix.speed_m_s is not None and fix.speed_m_s < _STANDING_M_S
 
 
 def _hull(corners: Ring) -> Ring:

@@ -57,7 +57,7 @@ def _layer(path: Path) -> Iterator[tuple[str, Look]]:
     try:
         layer: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         crs, features = parse_crs(str(layer["kerbwatch_crs"])), list(layer["features"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path} is no coverage layer of a patrol ({error!r})") from error
     for feature in features:
         patrol, look = look_of(feature)

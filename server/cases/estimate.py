@@ -19,6 +19,9 @@ _SEMI_MAJOR_M = 6378137.0
 _ECCENTRICITY_2 = 6.69437999014e-3
 FLOOR_M2 = 0.05
 """Added to every variance: the thing itself has a size, and many sightings must not claim millimetres."""
+FLOOR_SHARE = 1e-11
+"""And this part of the whole: a report may give an error of a thousand kilometres without any width across, which no
+float can invert."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,9 @@ class Estimate:
 
     def covariance(self) -> NDArray[np.float64]:
         """(2, 2), m², with the floor that keeps it invertible."""
+        floor_m2 = FLOOR_M2 + FLOOR_SHARE * (self.cov_ee_m2 + self.cov_nn_m2)
         return np.array(
-            [[self.cov_ee_m2 + FLOOR_M2, self.cov_en_m2], [self.cov_en_m2, self.cov_nn_m2 + FLOOR_M2]], np.float64
+            [[self.cov_ee_m2 + floor_m2, self.cov_en_m2], [self.cov_en_m2, self.cov_nn_m2 + floor_m2]], np.float64
         )
 
 

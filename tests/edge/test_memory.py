@@ -150,6 +150,32 @@ def test_a_damaged_file_is_moved_aside(tmp_path: Path, damage: str) -> None:
     assert _knows(tmp_path, "c")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DROP TABLE sightings",
+        "DROP TABLE patrols",
+        "PRAGMA user_version = 0",
+        "ALTER TABLE sightings RENAME cue TO hue",
+    ],
+)
+def test_a_file_with_other_tables_is_moved_aside(tmp_path: Path, change: str) -> None:
+    _remember(tmp_path, "a", thing("x", ago=HOUR))
+    database = sqlite3.connect(tmp_path / MEMORY_FILE, isolation_level=None)
+    database.execute(change)
+    database.close()
+    with SiteMemory.open(tmp_path, "b") as memory:
+        assert "the memory begins anew" in memory.warnings[0]
+        assert memory.recall(FIRST, [NOW]) == {}
+
+
+def test_a_damaged_file_that_cannot_be_moved_is_told(tmp_path: Path) -> None:
+    (tmp_path / MEMORY_FILE).write_bytes(b"x" * 5000)
+    (tmp_path / f"{MEMORY_FILE}.damaged").mkdir()
+    with pytest.raises(InputError, match=r"cannot write .*memory\.db\.damaged: Is a directory"):
+        SiteMemory.open(tmp_path, "a")
+
+
 _WRITER = """
 import sys
 from pathlib import Path

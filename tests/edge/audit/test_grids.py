@@ -136,6 +136,24 @@ def test_what_a_person_sees(site: Site, tmp_path: Path) -> None:
         assert words in drawn
 
 
+def test_hostile_names_stay_names(tmp_path: Path) -> None:
+    folder = _folder(tmp_path / "site", overlap_m=20.0)
+    layer = (folder / "zones" / "grids.geojson").read_text()
+    layer = layer.replace('"grid-east"', '"=HYPERLINK(1)[b]"').replace("east grid", "<script>[b]")
+    (folder / "zones" / "grids.geojson").write_text(layer)
+    site = load_site(folder)
+    done = audit(site, _hits(3, 60.0), _looks(9, 50.0))
+    write_csv(done, tmp_path / "a.csv")
+    names = {row["grid_id"] for row in csv.DictReader((tmp_path / "a.csv").read_text().splitlines())}
+    assert names == {"'=HYPERLINK(1)[b]", "grid-west"}
+    text = io.StringIO()
+    print_audit(Console(file=text, width=200), site, done)
+    assert "<script>[b]" in text.getvalue()
+    assert "grids overlap: =HYPERLINK(1)[b], grid-west" in text.getvalue()
+    draw_audit(site, done, tmp_path / "a.html")
+    assert "<script>" not in (tmp_path / "a.html").read_text()
+
+
 def _write_run(folder: Path) -> Path:
     """The output of a patrol: three reports and the looks of one drive."""
     (folder / "reports").mkdir(parents=True)

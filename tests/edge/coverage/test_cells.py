@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from math import atan, degrees, pi, sinh
 from pathlib import Path
 
@@ -158,6 +159,13 @@ def test_tiles_for_a_web_map(tmp_path: Path) -> None:
         write_pmtiles(cover([]), tmp_path / "c.pmtiles", WGS84, ProgressBar())
 
 
+@pytest.mark.parametrize("lon_deg", [180.0, -180.0])
+def test_tiles_end_at_the_antimeridian(tmp_path: Path, lon_deg: float) -> None:
+    ring = tuple((lon_deg + x * 2e-4, y * 2e-4) for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1)))
+    covered = cover([("a" * 16, replace(look(0.0), ring=ring))])
+    assert write_pmtiles(covered, tmp_path / "c.pmtiles", WGS84, ProgressBar()) >= len(ZOOMS)
+
+
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = _run(tmp_path / "run")
     with pytest.raises(SystemExit) as end:
@@ -177,6 +185,8 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     ("more", "message"),
     [
         (["--out", "c.shp"], "--out c.shp: name a file that ends in one of .svg, .html, .geojson, .pmtiles"),
+        (["--out", "no/such/c.svg"], "there is no folder no/such; make it first, or name another"),
+        (["--out", "no/such/c.pmtiles"], "there is no folder no/such; make it first, or name another"),
         (["--crs", "EPSG:4549"], "map layers are in degrees; take WGS84, GCJ02 or BD09"),
     ],
 )

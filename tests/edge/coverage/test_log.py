@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from detector.errors import InputError
-from detector.geo.crs import GCJ02, from_wgs84
+from detector.geo.crs import GCJ02, WGS84, Crs, from_wgs84
 from edge.coverage.log import LOGS_DIR, CoverageLog, drop_old, feature_line, lines, logs, look_of
 from edge.coverage.publish import publish
 from tests.edge.coverage.rides import look
@@ -53,6 +53,42 @@ def test_no_picture_no_thing_and_no_device_is_in_it() -> None:
 def test_another_feature_is_refused(broken: dict[str, object]) -> None:
     with pytest.raises(InputError, match="this feature is no look of a coverage log"):
         look_of(broken)
+
+
+_CORNERS = [[117.2, 34.2], [117.201, 34.2], [117.2, 34.201], [117.2, 34.2]]
+
+
+@pytest.mark.parametrize(
+    ("told", "corners", "message"),
+    [
+        ({"begins_at": "2026-05-17T09:30:00"}, _CORNERS, "2026-05-17T09:30:00 has no zone"),
+        ({"way_m": -5.0}, _CORNERS, r"-5\.0 is below 0\.0 or no number"),
+        ({"sharp": float("nan")}, _CORNERS, r"nan is below 0\.0 or no number"),
+        ({"sigma_m": float("inf")}, _CORNERS, r"inf is below 0\.0 or no number"),
+        ({"camera": [117.2, -91.0]}, _CORNERS, r"-91\.0 is below -90\.0"),
+        ({}, _CORNERS[:2], "is no outline"),
+        ({}, [], "ValueError"),
+        ({}, [[float("nan"), 34.2], *_CORNERS], "is no outline"),
+        ({}, [[117.2, 500.0], *_CORNERS], "is no outline"),
+        ({}, [[179.9999, 0.0], [-179.9999, 0.0], [-179.9999, 0.001], [179.9999, 0.0]], "more than 0.1 degrees"),
+    ],
+)
+def test_a_look_that_no_camera_had_is_refused(told: dict[str, object], corners: list[object], message: str) -> None:
+    feature = json.loads(feature_line(look(0.0), "p"))
+    feature["properties"] |= told
+    feature["geometry"]["coordinates"] = [corners]
+    with pytest.raises(InputError, match=message):
+        look_of(feature)
+
+
+@pytest.mark.parametrize("crs", [WGS84, GCJ02])
+def test_a_line_that_a_power_cut_damaged_breaks_no_later_layer(tmp_path: Path, crs: Crs) -> None:
+    _write(tmp_path, 3)
+    (log,) = logs(tmp_path)
+    first, *others = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(first + b"\x00" * 30 + others[0][30:] + others[1])
+    publish(tmp_path, tmp_path / "c.geojson", crs)
+    assert len(json.loads((tmp_path / "c.geojson").read_text())["features"]) == 2
 
 
 def test_the_layer_names_its_system(tmp_path: Path) -> None:
@@ -113,6 +149,8 @@ def test_the_oldest_logs_are_dropped(tmp_path: Path) -> None:
     kept = logs(tmp_path)[2:]
     drop_old(tmp_path, max_bytes=2 * size + 10)
     assert logs(tmp_path) == kept
+    drop_old(tmp_path, max_bytes=10)  # what was just driven is never thrown away
+    assert logs(tmp_path) == kept[1:]
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:

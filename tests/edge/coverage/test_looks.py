@@ -57,6 +57,23 @@ def test_an_outage_leaves_a_gap() -> None:
     assert looks[-1].pictures == 3
 
 
+def test_a_parked_vehicle_drives_no_kilometres_on_its_receivers_noise() -> None:
+    wander = np.random.default_rng(7).normal(0.0, 2.5, (7200, 2)).tolist()
+    looks = _looks(RIDING, *[frame(float(i), fix(*where, speed_m_s=0.1)) for i, where in enumerate(wander)])
+    assert sum(look.way_m for look in looks) == 0.0
+    assert (looks[-1].ends_at - looks[0].begins_at).total_seconds() == 7199.0
+    # A receiver that tells no speed says nothing else: there the noise counts.
+    silent = [frame(float(i), replace(fix(*where), speed_m_s=None)) for i, where in enumerate(wander[:60])]
+    assert sum(look.way_m for look in _looks(RIDING, *silent)) > 0.0
+
+
+def test_a_position_that_jumps_drives_no_kilometres() -> None:
+    jumps = [frame(float(i), fix(5e5 * (i % 2) + 5.0 * i)) for i in range(10)]
+    looks = _looks(RIDING, *jumps)
+    assert len(looks) == 10
+    assert sum(look.way_m for look in looks) == 0.0
+
+
 def test_without_a_position_there_is_no_look() -> None:
     assert _looks(RIDING, *[frame(s, None) for s in range(30)]) == []
     assert _looks(RIDING) == []

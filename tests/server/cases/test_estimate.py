@@ -58,3 +58,16 @@ def test_certain_points_do_not_divide_by_zero() -> None:
     certain = Estimate(117.0, 34.0, 0, 0, 0)
     assert FLOOR_M2 / 2 < fuse([certain, certain]).cov_ee_m2 < FLOOR_M2
     assert agreement(certain, moved(500, 0)).density_per_m2 == 0.0
+
+
+@pytest.mark.parametrize("across", [1.0, -1.0])
+def test_the_widest_error_a_report_may_give_still_has_an_inverse(across: float) -> None:
+    """Along one line only: no float can invert it as it comes."""
+    line = Estimate(117.2, 34.2, 1e15, across * 1e15, 1e15)
+    good = Estimate(117.2, 34.2, 1.0, 0.0, 1.0)
+    assert agreement(line, line).mahalanobis2 == 0.0
+    fused = fuse([line, good])
+    assert 0.0 < fused.cov_ee_m2 < 1e3
+    again = fuse([fused, line, line])
+    assert math.isfinite(again.cov_ee_m2)
+    assert agreement(again, good).distance_m < 50.0
