@@ -62,7 +62,9 @@ class Verdicts:
         self._places: dict[str, Place | Unplaced] = {}
         self._placing = Placing(plan.site, plan.camera)
         fixes = plan.gnss.fixes if plan.gnss else ()
-        self._register = PassRegister(plan.site, plan.observed_by, tally.shifts, fixes)
+        # A camera that stands is never moved, whatever its pictures are judged as.
+        standing = plan.camera.observed_by == "fixed"
+        self._register = PassRegister(plan.site, "fixed" if standing else plan.observed_by, tally.shifts, fixes)
 
     def take(self, update: TrackUpdate) -> None:
         """What one frame did to the tracks."""

@@ -3,8 +3,8 @@
 Reads a folder written by `kerbwatch patrol --out`, or a case downloaded from a server (folder or .zip); both have one
 layout: `reports/<report_id>.json` and `evidence/<sha256>.<ext>`. Needs no network and no server.
 
-What it cannot know: whether a report *and* all its evidence were taken away together, and whether a device is one of
-yours, unless you name the keys you trust.
+What it cannot know: whether the coverage layer beside them is as the patrol wrote it, whether a report *and* all its
+evidence were taken away together, and whether a device is one of yours, unless you name the keys you trust.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ REPORTS_DIR: Final = "reports"
 EVIDENCE_DIR: Final = "evidence"
 HIDDEN_DIR: Final = ".kerbwatch"
 """The patrol's own outbox inside an `--out` folder; no part of what is sealed."""
+COVERAGE_FILE: Final = "coverage.geojson"
+"""The ground a patrol looked at, beside its reports. No device seals it, and nothing is said of it."""
 
 _SUFFIX: Final = {"image/jpeg": ".jpg", "image/png": ".png", "video/mp4": ".mp4"}
 _CHUNK_BYTES = 1024 * 1024
@@ -133,7 +135,7 @@ class _Check:
         declared = self._declared
         files = self._evidence(declared, safe)
         for name in sorted(safe):
-            if not _is_report(name) and name not in declared:
+            if not _is_report(name) and name not in declared and name != COVERAGE_FILE:
                 what = "no report names this file" if name.startswith(f"{EVIDENCE_DIR}/") else "does not belong here"
                 self._breaks.append(Break(name, what))
         if not reports and not self._breaks:

@@ -146,7 +146,10 @@ def _row(sealed: SealedReport, now: datetime) -> Report:
 
 def _whole_error(place: ReportPlace) -> Covariance:
     own, shared = place.cov_own, place.cov_pass
-    return Covariance(ee_m2=own.ee_m2 + shared.ee_m2, en_m2=own.en_m2 + shared.en_m2, nn_m2=own.nn_m2 + shared.nn_m2)
+    # The sum of two covariances is one, though it may lie beyond what a report may give.
+    return Covariance.model_construct(
+        ee_m2=own.ee_m2 + shared.ee_m2, en_m2=own.en_m2 + shared.en_m2, nn_m2=own.nn_m2 + shared.nn_m2
+    )
 
 
 def _evidence(session: Session, body: ReportBody) -> list[Evidence]:

@@ -14,6 +14,7 @@ import pytest
 from detector.errors import InputError, TransientError
 from detector.evidence.seal import DeviceKey
 from detector.evidence.verify import verify_folder
+from edge.coverage.publish import COVERAGE_FILE, publish
 from edge.folder import ReportFolder
 from tests.edge.reports import builder, key_of, picture
 
@@ -84,6 +85,15 @@ def test_file_systems_without_links_get_a_copy(tmp_path: Path, monkeypatch: pyte
         fill(folder, 2)
         monkeypatch.setattr("os.link", no_links)
         folder.publish()
+    assert verify_folder(tmp_path).ok
+
+
+def test_a_folder_with_its_coverage_verifies(tmp_path: Path) -> None:
+    with ReportFolder.open(tmp_path, KEY) as folder:
+        folder.outbox.put(key_of(1), builder(1, KEY.device_id, [picture(1)]))
+        publish(folder.outbox.folder, folder.outbox.folder / COVERAGE_FILE)
+        folder.publish()
+    assert (tmp_path / COVERAGE_FILE).is_file()
     assert verify_folder(tmp_path).ok
 
 

@@ -86,6 +86,13 @@ def test_a_bicycle_left_at_a_wall(wall: PatrolConfig, outbox: Outbox) -> None:
     assert result.exit_code == 0
 
 
+def test_a_standing_camera_is_never_moved_whatever_it_counts_as(wall: PatrolConfig, outbox: Outbox) -> None:
+    result = run_patrol(replace(wall, observed_by="vehicle"), outbox)
+    assert result.tracks > 0
+    assert result.registered.of == 0
+    assert all(body.place is None or body.place.offset is None for body in _bodies(outbox))
+
+
 def test_evidence_is_blurred_and_bound(wall: PatrolConfig, outbox: Outbox) -> None:
     run_patrol(wall, outbox)
     (kept,) = outbox.reports()

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from detector.errors import InputError, SealError
 from detector.evidence.cli import verify
 from detector.evidence.seal import DeviceKey, seal, sealed_bytes
-from detector.evidence.verify import Limits, verify_folder
+from detector.evidence.verify import COVERAGE_FILE, Limits, verify_folder
 from edge.folder import ReportFolder
 from edge.parcels import EvidenceFile
 from tests.edge.reports import body, builder, key_of, picture
@@ -65,6 +65,14 @@ def test_what_was_not_touched_holds(case: Path, tmp_path: Path, form: str) -> No
     assert result.ok
     assert (result.reports, result.files) == (3, 5)
     assert result.device_ids == (KEY.device_id,)
+
+
+@pytest.mark.parametrize("form", ["folder", "zip"])
+def test_the_coverage_layer_of_a_patrol_belongs_there(case: Path, tmp_path: Path, form: str) -> None:
+    (case / COVERAGE_FILE).write_text("{}")
+    assert verify_folder(case if form == "folder" else packed(case, tmp_path / "case.zip")).ok
+    (case / "evidence" / COVERAGE_FILE).write_text("{}")
+    assert str(verify_folder(case).breaks[0]) == f"evidence/{COVERAGE_FILE}: no report names this file"
 
 
 def _change_byte(case: Path) -> str:

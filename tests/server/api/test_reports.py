@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from detector.evidence.seal import DeviceKey, sealed_bytes
+from detector.report import Covariance, ReportPlace
 from server.settings import Limits
-from tests.server.harness import Running, item, make_settings, picture, problem, put, run, sealed, upload
+from tests.server.harness import Running, item, make_settings, picture, place, problem, put, run, sealed, upload
 
 JSON = {"Content-Type": "application/json"}
 
@@ -35,6 +36,47 @@ def test_report_is_taken_once_and_says_what_is_missing(running: Running) -> None
     assert upload(device, picture()).status_code == 204
     state = device.get(f"/api/v1/reports/{report.body.report_id}")
     assert (state.json()["missing_evidence"], state.json()["complete"]) == ([], True)
+
+
+MOVED = {"east_m": 1.5, "north_m": -0.5, "cov": {"ee_m2": 0.3, "en_m2": 0.1, "nn_m2": 0.3}, "anchors": 5}
+
+
+def test_reports_from_before_and_after_offsets_make_one_case(running: Running) -> None:
+    key, device = running.device()
+    old = sealed(key)
+    assert b"offset" not in sealed_bytes(old)
+    here = place().model_dump(mode="json")
+    new = sealed(key, at=ReportPlace.model_validate(here | {"offset": MOVED}), pass_id="pass-2", minutes=20.0)
+    assert [put(device, report).status_code for report in (old, new, old, new)] == [201, 201, 200, 200]
+    assert put(device, new).json()["case_id"] == put(device, old).json()["case_id"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"east_m": "NaN"},
+        {"east_m": 1e400},
+        {"north_m": -2000.0},
+        {"anchors": 0},
+        {"cov": {"ee_m2": 0.3, "en_m2": 0.5, "nn_m2": 0.3}},
+        {"cov": {"ee_m2": -0.3, "en_m2": 0.0, "nn_m2": 0.3}},
+        {"cov": {"ee_m2": float("nan"), "en_m2": 0.0, "nn_m2": 0.3}},
+    ],
+)
+def test_an_offset_that_is_none_is_422(running: Running, changes: dict[str, Any]) -> None:
+    key, device = running.device()
+    sent = json.loads(sealed_bytes(sealed(key)))
+    sent["body"]["place"]["offset"] = MOVED | changes
+    answer = device.put(f"/api/v1/reports/{sent['body']['report_id']}", content=json.dumps(sent), headers=JSON)
+    assert problem(answer) == (422, "refused")
+
+
+def test_the_widest_errors_a_report_may_give_make_a_case(running: Running) -> None:
+    key, device = running.device()
+    wide = Covariance(ee_m2=1e15, en_m2=1e15, nn_m2=1e15)
+    for minutes in (0.0, 20.0, 40.0):
+        where = place().model_copy(update={"cov_own": wide, "cov_pass": wide})
+        assert put(device, sealed(key, at=where, pass_id=f"p{minutes}", minutes=minutes)).status_code == 201
 
 
 def test_any_json_spelling_of_the_same_body_is_the_same_body(running: Running) -> None:
