@@ -18,6 +18,7 @@ import shapely
 from detector.geo.plane import metres_per_degree
 from edge.coverage.looks import Look
 from edge.coverage.totals import Looked
+from edge.progress import ProgressBar
 
 CELL_M: Final = 10.0
 APART: Final = timedelta(minutes=5)
@@ -83,12 +84,15 @@ class Covered:
         return CELL_M**2 * sum(cell.good_visits > 0 for cell in self.cells.values())
 
 
-def cover(looks: Iterable[tuple[str, Look]]) -> Covered:
+def cover(looks: Iterable[tuple[str, Look]], bar: ProgressBar | None = None) -> Covered:
     """Lay looks over each other, whatever their order; each comes with the name of its patrol."""
+    bar = bar or ProgressBar()
     ordered = sorted(looks, key=lambda entry: (entry[1].begins_at, entry[0], entry[1].ends_at, entry[1].ring))
     cells: dict[CellId, Cell] = {}
     looked = Looked()
-    for _, look in ordered:
+    bar.begin("覆盖 · coverage", total=len(ordered))
+    for done, (_, look) in enumerate(ordered):
+        bar.advance(done)
         looked = looked.plus(look)
         for cell_id in cells_of(look):
             cells[cell_id] = _seen(cells.get(cell_id), look)

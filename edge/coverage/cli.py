@@ -37,8 +37,9 @@ def coverage(
     for path in out or ():
         if path.suffix not in _SUFFIXES:
             raise InputError(f"--out {path.name}: name a file that ends in one of {', '.join(_SUFFIXES)}")
-    covered = cover(read_looks(folders))
+    looks = read_looks(folders)
     with ProgressBar() as bar:
+        covered = cover(looks, bar)
         for path in out or ():
             match path.suffix:
                 case ".geojson":

@@ -125,7 +125,7 @@ def _outline(plane: LocalPlane, ground: Callable[[Array], Array], frame_px: tupl
     rows = np.linspace(height_px - 1.0, 0.0, _ROWS)
     uv = np.stack(np.meshgrid(columns, rows, indexing="ij"), axis=-1)
     points = ground(uv.reshape(-1, 2)).reshape(_COLUMNS, _ROWS, 2)
-    seen = np.isfinite(points).all(axis=2)
+    seen = np.asarray(np.isfinite(points).all(axis=2))
     ends = [(line[ok][0], line[ok][-1]) for line, ok in zip(points, seen, strict=True) if ok.sum() >= 2]
     if len(ends) < 2:
         return None

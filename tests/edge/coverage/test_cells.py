@@ -81,6 +81,17 @@ def _run(folder: Path, *, patrol: str = "a" * 32, count: int = 5) -> Path:
     return folder
 
 
+def test_laying_many_looks_over_each_other_shows_how_far_it_is() -> None:
+    shown: list[float] = []
+
+    class Bar(ProgressBar):
+        def advance(self, completed: float, note: str = "") -> None:
+            shown.append(completed)
+
+    cover([("p", look(15.0 * i, at_s=3.0 * i)) for i in range(4)], Bar())
+    assert shown == [0, 1, 2, 3]
+
+
 def test_looks_are_read_from_folders_and_layers(tmp_path: Path) -> None:
     run = _run(tmp_path / "run")
     both = read_looks([run, run / "coverage.geojson"])
