@@ -110,6 +110,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = [a for a in args if a != "--debug"]
     asked = next((a for a in args if not a.startswith("-")), None)
     from detector.errors import KerbwatchError
+    from detector.printable import printable
 
     try:
         _application(asked if asked in ENTRIES else None)(
@@ -118,7 +119,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except KerbwatchError as error:
         if debug:
             raise
-        typer.secho(f"error: {error}", fg=typer.colors.RED, err=True)
+        typer.secho(printable(f"error: {error}"), fg=typer.colors.RED, err=True)
         raise SystemExit(error.exit_code) from error
     except KeyboardInterrupt:
         raise SystemExit(130) from None

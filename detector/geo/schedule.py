@@ -175,6 +175,8 @@ def _parse(raw: tuple[tuple[str, tuple[str, ...]], ...]) -> Schedule:
     for key, texts in raw:
         spans = tuple(_parse_span(text) for text in texts)
         if key.strip().lower() == HOLIDAY:
+            if holiday is not None:
+                raise InputError(f"{HOLIDAY} is named twice in the schedule (again as {key!r}); name it once")
             holiday = spans
             continue
         for day in _parse_days(key):

@@ -30,9 +30,14 @@ def read_cameras(
         if read is None:
             continue
         if isinstance(read, FixedCameraIn):
-            misplaced = check_point(read.lon_deg, read.lat_deg, head.bbox if head else None)
-            if misplaced:
-                problems.add(CAMERAS, misplaced, feature=label, field="lon_deg")
+            places = {"lon_deg": (read.lon_deg, read.lat_deg)}
+            for index, point in enumerate(read.ground_points or ()):
+                places[f"ground_points.{index}.lon_lat"] = point.lon_lat
+            misplaced = {field: check_point(*place, head.bbox if head else None) for field, place in places.items()}
+            for field, wrong in misplaced.items():
+                if wrong:
+                    problems.add(CAMERAS, wrong, feature=label, field=field)
+            if any(misplaced.values()):
                 continue
         try:
             camera = build_camera(read, synthetic=bool(head and head.synthetic_positions))

@@ -15,6 +15,7 @@ from detector.errors import InputError
 from detector.geo.camera import Camera, FixedHomography, FixedPose
 from detector.geo.plane import LocalPlane
 from detector.geo.zones import Zone
+from detector.output import write_whole
 from detector.site.map_panel import Panel
 from detector.site.map_style import STYLES, patterns, shape, style_of
 from detector.site.model import Site
@@ -38,15 +39,16 @@ def draw_site_map(site: Site, target: Path, at: datetime | None = None) -> None:
             or lacks a permit. `None` for the map of all times.
 
     Raises:
-        InputError: `target` ends in neither.
+        InputError: `target` ends in neither, or cannot be written.
+        TransientError: the disk is full.
     """
     svg = _Drawing(site, at).render()
     if target.suffix == ".svg":
-        target.write_text(svg, encoding="utf-8")
+        write_whole(target, svg)
     elif target.suffix == ".html":
         title = escape(site.name.both())
         page = f'<!doctype html><meta charset="utf-8"><title>{title}</title><body style="margin:0">{svg}</body>'
-        target.write_text(page, encoding="utf-8")
+        write_whole(target, page)
     else:
         raise InputError(f"{target.name!r} is neither .svg nor .html; name the map e.g. site-map.svg")
 

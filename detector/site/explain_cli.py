@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +23,9 @@ from detector.site.load import load_site
 from detector.site.model import Site
 from detector.site.states import clock
 from detector.vocabulary import Kind, Outcome, vocabulary
+
+EARLIEST, LATEST = 1900, 2200
+"""Years that a question may be about; beyond them calendars end."""
 
 _MARKS = {
     Outcome.ALLOWED: "[bold green]✓[/]",
@@ -74,7 +77,7 @@ def read_time(text: str, site: Site) -> datetime:
     """An aware time from what a person types.
 
     Raises:
-        InputError: it is neither ``now`` nor a date with a time of day.
+        InputError: it is neither ``now`` nor a date with a time of day in the years that a law may be of.
     """
     if text == "now":
         return datetime.now(site.timezone)
@@ -82,11 +85,18 @@ def read_time(text: str, site: Site) -> datetime:
         at = datetime.fromisoformat(text) if len(text) > len("2026-05-18") else None
     except ValueError:
         at = None
-    if at is None:
+    if at is None or not EARLIEST <= at.year <= LATEST:
         raise InputError(
             f"{text!r} is no time; write 2026-05-18T23:10 ({site.timezone.key}), 2026-05-18T15:10+00:00 or now"
         )
-    return at if at.tzinfo else at.replace(tzinfo=site.timezone)
+    if at.tzinfo:
+        return at
+    meant = at.replace(tzinfo=site.timezone)
+    if meant.astimezone(UTC).astimezone(site.timezone).replace(tzinfo=None) != at:
+        raise InputError(
+            f"{text!r} never comes (该时刻不存在): clocks in {site.timezone.key} go forward over it; write another time"
+        )
+    return meant
 
 
 def _print(site: Site, told: Explanation, console: Console) -> None:

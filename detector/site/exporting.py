@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from detector.geo.crs import WGS84, Crs, from_wgs84
 from detector.geo.plane import Points
 from detector.geo.zones import Zone, ZoneKind
+from detector.output import write_whole
 from detector.site.importing import WGS84_URN
 from detector.site.model import Site
 from detector.vocabulary import Text
@@ -49,7 +50,7 @@ def export_site(site: Site, crs: Crs, path: Path, *, with_privacy: bool = False)
         "synthetic_positions": site.synthetic_positions,
         "features": [_feature(zone, crs, filed=zone.zone_id in filed) for zone in zones],
     }
-    path.write_text(json.dumps(collection, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(path, json.dumps(collection, ensure_ascii=False) + "\n")
     return Exported(Counter(zone.kind for zone in zones), len(site.zones.zones) - len(zones))
 
 

@@ -35,6 +35,9 @@ def read_zones(path: Path, name: str, bbox: Bbox | None, problems: Problems) -> 
     except ValueError as error:
         problems.add(name, f"is no JSON: {error}")
         return []
+    except RecursionError:
+        problems.add(name, "is nested too deep to be GeoJSON; export the layer again")
+        return []
     return read_collection(raw, name, bbox, problems)
 
 
@@ -175,7 +178,7 @@ def _rings(raw: object) -> list[Ring] | str:
 def _ring(raw: object, number: int) -> Ring | str:
     try:
         points = np.asarray(raw, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return f"ring {number} holds something that is no [longitude, latitude] pair"
     if points.ndim != 2 or points.shape[1] not in (2, 3):
         return f"ring {number} must be a list of [longitude, latitude] pairs; its shape is {points.shape}"
@@ -191,7 +194,7 @@ def _ring(raw: object, number: int) -> Ring | str:
 
 def _misplaced(points: Ring, bbox: Bbox | None) -> str | None:
     """Why coordinates cannot be right: projected metres, swapped axes, another city."""
-    lon, lat = (float(value) for value in points.mean(axis=0))
+    lon, lat = (float(value) for value in points.clip(-1e12, 1e12).mean(axis=0))
     if not (np.abs(points[:, 0]).max() <= 180.0 and np.abs(points[:, 1]).max() <= 90.0):
         if max(abs(lon), abs(lat)) > 360.0:
             return f"({lon:.1f}, {lat:.1f}) are metres of a projection, no degrees; export the layer as EPSG:4326"

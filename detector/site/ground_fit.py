@@ -52,7 +52,7 @@ def fit_homography(
 
     Raises:
         InputError: fewer than 4 points, points (nearly) on a line, a pixel outside the picture, or a misfit above
-            `max_residual_m`; the message names the point.
+            `max_residual_m`, or ground that shows mirrored; the message names the point.
     """
     if len(points) < 4:
         raise InputError(f"ground_points has {len(points)}; a plane needs at least 4, and 6 or more show mistakes")
@@ -71,7 +71,22 @@ def fit_homography(
             f"ground point {worst} misses by {misfit[worst]:.2f} m, more than max_residual_m {max_residual_m}; "
             "check its pixel and lon_lat"
         )
+    turns = _turns(matrix, pixels)
+    if (turns > 0).any():
+        raise InputError(
+            f"ground point {int(turns.argmax())} is seen in a mirror: left and right of the picture and the map do not "
+            "belong together, or the points lie across the horizon; check each point's pixel and lon_lat"
+        )
     return GroundFit(matrix, tuple(misfit.tolist()), _left_out(pixels, ground))
+
+
+def _turns(matrix: Array, pixels: Array) -> Array:
+    """Sign of the mapping's determinant at each pixel: negative when ground is seen from above, as v runs down.
+
+    The determinant of a homography's Jacobian is det(H) / w^3 (Hartley and Zisserman, 2.4).
+    """
+    w = np.column_stack((pixels, np.ones(len(pixels)))) @ matrix[2]
+    return np.sign(np.linalg.det(matrix)) * np.sign(w)
 
 
 def _left_out(pixels: Array, ground: Array) -> tuple[float, ...]:

@@ -19,9 +19,10 @@ from detector.geo.crs.plausible import refuse_extent, refuse_numbers
 from detector.geo.crs.shifted import Agreement, compare_layers, suspects
 from detector.geo.plane import LocalPlane, Points
 from detector.geo.zones import Zone, ZoneIndex, ZoneKind
+from detector.output import write_whole
 from detector.site.geojson import crs_name, read_collection, read_zones
 from detector.site.model import SiteProblem
-from detector.site.problems import Problems, as_mapping, read_yaml
+from detector.site.problems import FILE_MAX_BYTES, Problems, as_mapping, read_yaml
 from detector.site.schema import SiteIn, ZoneIn
 
 SITE = "site.yaml"
@@ -85,7 +86,7 @@ def read_surroundings(folder: Path, target: Path) -> Surroundings:
     head = problems.read(SiteIn, raw, SITE) if raw is not None else None
     zones: list[Zone] = []
     for path in sorted((folder / "zones").glob("*.geojson")):
-        if path.resolve() != target.resolve():
+        if path.is_file() and path.resolve() != target.resolve():
             zones += read_zones(path, f"zones/{path.name}", head.bbox if head else None, problems)
     if problems.found or head is None:
         first = problems.found[0]
@@ -156,21 +157,25 @@ def read_layer(
 
 
 def write_layer(layer: Layer, path: Path) -> None:
-    """Write a layer in one go: a reader sees the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(path.name + ".part")
-    half.write_text(json.dumps(layer.collection, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    half.replace(path)
+    """Write a layer in one go: a reader sees the old file or the new one. Errors are those of `write_whole`."""
+    path.parent.mkdir(exist_ok=True)
+    write_whole(path, json.dumps(layer.collection, ensure_ascii=False, indent=1) + "\n")
 
 
 def _read(source: Path) -> tuple[dict[str, Any], bytes]:
+    if not source.is_file():  # also a pipe, which nobody may ever fill
+        raise InputError(f"{source} is no file (不是文件); give the layer as a GeoJSON file")
     try:
+        if source.stat().st_size > FILE_MAX_BYTES:
+            raise InputError(f"{source} has {source.stat().st_size} bytes, more than {FILE_MAX_BYTES}; split it")
         content = source.read_bytes()
         raw = as_mapping(json.loads(content.decode("utf-8-sig")))
     except OSError as error:
         raise InputError(f"{source} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise InputError(f"{source.name} is no JSON ({error}); export the layer as GeoJSON") from error
+    except RecursionError as error:
+        raise InputError(f"{source.name} is nested too deep to be GeoJSON; export the layer again") from error
     if raw is None or raw.get("type") != "FeatureCollection" or not isinstance(raw.get("features"), list):
         raise InputError(f"{source.name} is no FeatureCollection; export the layer as GeoJSON")
     if not raw["features"]:
@@ -210,7 +215,10 @@ def _points(raw: Mapping[str, Any], name: str) -> Points:
         _each_vertex((as_mapping(feature.get("geometry")) or {}).get("coordinates"), note)
     if not found:
         raise InputError(f"{name} holds no coordinates; a zone is a Polygon or MultiPolygon")
-    points = np.array(found, np.float64)
+    try:
+        points = np.array(found, np.float64)
+    except OverflowError as error:
+        raise InputError(f"{name} holds a coordinate that is no coordinate: {error}") from error
     if not np.isfinite(points).all():
         raise InputError(f"{name} holds a coordinate that is not finite (NaN or infinite)")
     return points

@@ -36,6 +36,8 @@ from detector.vocabulary import Kind
 SITE = "site.yaml"
 TOP = (SITE, CAMERAS, CLOSURES, PERMITS, TERRAIN)
 """Files that may lie at the top of a site folder."""
+_MACHINE_ZONES = frozenset({"localtime", "posixrules", "Factory"})
+"""Names in the zone folder that mean another time on every machine."""
 
 
 def load_site(folder: Path) -> Site:
@@ -115,7 +117,10 @@ def _site_files(folder: Path, problems: Problems) -> list[str]:
     used: list[str] = []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if not path.is_file() or path.suffix.lower() not in (".yaml", ".yml", ".geojson", ".json", ".asc"):
+        if path.suffix.lower() not in (".yaml", ".yml", ".geojson", ".json", ".asc"):
+            continue
+        if not path.is_file():
+            problems.add(name, "is no file (a folder, a pipe or a broken link); put the file itself there")
             continue
         top = name in TOP
         zone = name.count("/") == 1 and name.startswith("zones/") and path.suffix == ".geojson"
@@ -163,12 +168,14 @@ def _read_head(folder: Path, problems: Problems) -> SiteIn | None:
 
 def _timezone(name: str, problems: Problems) -> ZoneInfo | None:
     try:
-        return ZoneInfo(name)
+        if name not in _MACHINE_ZONES:
+            return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        near = difflib.get_close_matches(name, sorted(available_timezones()), n=3, cutoff=0.5)
-        hint = f"; near: {', '.join(near)}" if near else ""
-        problems.add(SITE, f"{name!r} is no IANA time zone{hint}; China is Asia/Shanghai", field="timezone")
-        return None
+        pass
+    near = difflib.get_close_matches(name, sorted(available_timezones()), n=3, cutoff=0.5)
+    hint = f"; near: {', '.join(near)}" if near else ""
+    problems.add(SITE, f"{name!r} is no IANA time zone{hint}; China is Asia/Shanghai", field="timezone")
+    return None
 
 
 def _patrol_area(head: SiteIn, problems: Problems) -> BaseGeometry | None:

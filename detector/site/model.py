@@ -14,6 +14,7 @@ from detector.geo.crs import WGS84, Crs
 from detector.geo.dates import Holidays
 from detector.geo.terrain import Terrain
 from detector.geo.zones import Permit, ZoneIndex
+from detector.printable import printable
 from detector.site.rulebook import Rule
 from detector.vocabulary import Kind, Text
 
@@ -101,4 +102,4 @@ class SiteProblem:
 
     def __str__(self) -> str:
         where = [self.file, f"feature {self.feature}" if self.feature is not None else None, self.field]
-        return ": ".join([part for part in where if part] + [self.message])
+        return printable(": ".join([part for part in where if part] + [self.message]))

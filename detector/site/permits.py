@@ -18,6 +18,14 @@ from detector.vocabulary import Text
 
 PERMITS = "permits.yaml"
 
+_FITS = {
+    "vending": (ZoneKind.VENDING_PITCH, ZoneKind.MARKET),
+    "bike_parking": (ZoneKind.BIKE_BAY,),
+    "filed_sign": (ZoneKind.SIGN_REGISTRY, ZoneKind.SHOP_FRONTAGE),
+}
+"""Zone kinds that a permit may be bound to; an occupation permit may be for any. A rule asks for a permit of the zone,
+so one of another kind would let a stall stand where only bikes may."""
+
 
 def read_permits(folder: Path, zones: Mapping[str, Zone], bbox: Bbox | None, problems: Problems) -> list[Permit]:
     """The good permits of a site; everything else becomes a problem. `zones` by id."""
@@ -35,6 +43,11 @@ def _permit(
     zone = zones.get(read.zone) if read.zone is not None else None
     if read.zone is not None and zone is None:
         unknown_zone(read.zone, zones, PERMITS, label, "zone", problems)
+        return None
+    if zone is not None and zone.kind not in _FITS.get(read.kind, ZoneKind):
+        kinds = " or ".join(_FITS[read.kind])
+        message = f"a {read.kind} permit is for a {kinds}; {read.zone!r} is a {zone.kind}"
+        problems.add(PERMITS, message, feature=label, field="zone")
         return None
     if read.point is not None:
         misplaced = check_point(*read.point, bbox)

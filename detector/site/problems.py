@@ -11,8 +11,14 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from detector.site.model import SiteProblem
+from detector.site.yaml_file import parse_yaml
 
 Model = TypeVar("Model", bound=BaseModel)
+
+FILE_MAX_BYTES = 128 << 20
+"""Of a zone file; a city of 10,000 zones has about 10 MB."""
+YAML_MAX_BYTES = 16 << 20
+"""Read in about a minute; 50,000 permits have about 10 MB."""
 
 
 def as_mapping(raw: object) -> dict[str, Any] | None:
@@ -61,6 +67,8 @@ def _message(code: str, text: str, value: object, known: str) -> str:
         return "is missing; add it"
     if code == "extra_forbidden":
         return f"is no known field (got {_short(value)}); remove it or mend its spelling{known}"
+    if code == "value_error" and isinstance(value, Mapping):
+        return text  # about the entry as a whole, whose content says nothing
     return f"{text} (got {_short(value)})"
 
 
@@ -69,9 +77,13 @@ def _short(value: object) -> str:
     return shown if len(shown) <= 80 else shown[:77] + "..."
 
 
-def read_text(path: Path, name: str, problems: Problems) -> str | None:
+def read_text(path: Path, name: str, problems: Problems, max_bytes: int = FILE_MAX_BYTES) -> str | None:
     """A file's text; unreadable bytes are a problem. A byte order mark is taken off."""
     try:
+        size = path.stat().st_size
+        if size > max_bytes:
+            problems.add(name, f"has {size} bytes, more than {max_bytes}; split it or thin out its points")
+            return None
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         problems.add(name, f"is not UTF-8 (byte {error.start}); save it as UTF-8")
@@ -82,11 +94,11 @@ def read_text(path: Path, name: str, problems: Problems) -> str | None:
 
 def read_yaml(path: Path, name: str, problems: Problems) -> dict[str, Any] | None:
     """A YAML file that holds a mapping."""
-    text = read_text(path, name, problems)
+    text = read_text(path, name, problems, YAML_MAX_BYTES)
     if text is None:
         return None
     try:
-        raw: object = yaml.safe_load(text)
+        raw: object = parse_yaml(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that does not exist
         problems.add(name, f"is no YAML: {' '.join(str(error).split())}")
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Mapping
 from functools import cache
@@ -9,7 +10,7 @@ from importlib.resources import files
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from detector.geo.zones import ZoneKind
 from detector.site.rule import Dwell, Exemption, Gather, Grant, Group, OnWalls, Rule, When
@@ -46,11 +47,29 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def one_line(text: str) -> str:
+    """A text without what cannot be seen: control characters, line breaks, marks that turn the writing direction.
+
+    Raises:
+        ValueError: it holds one of them.
+    """
+    found = _UNSEEN.search(text)
+    if found:
+        raise ValueError(f"holds the unseen character U+{ord(found[0]):04X}; write it as one plain line")
+    return text
+
+
+Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(one_line)]
+
+
 class TextIn(_Strict):
     """A text in both languages."""
 
-    zh: Annotated[str, Field(min_length=1, max_length=200)]
-    en: Annotated[str, Field(min_length=1, max_length=200)]
+    zh: Line
+    en: Line
 
     def text(self) -> Text:
         """As used inside."""

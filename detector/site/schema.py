@@ -10,11 +10,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from detector.geo.zones import ZoneKind
-from detector.site.rulebook import TextIn
+from detector.site.rulebook import Line, TextIn, one_line
 
 Lon = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 Lat = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
-Id = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f/\\]{1,100}$")]
+Id = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f/\\]{1,100}$"), AfterValidator(one_line)]
 Metres = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 Angle = Annotated[float, Field(ge=-360, le=360, allow_inf_nan=False)]
 Tilt = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
@@ -84,7 +84,7 @@ class SiteIn(_Strict):
 
     schema_: Literal["kerbwatch-site/1"] = Field(alias="schema")
     name: TextIn
-    timezone: str
+    timezone: Annotated[str, Field(max_length=100)]
     crs: str
     bbox: tuple[Lon, Lat, Lon, Lat]
     synthetic_positions: bool
@@ -123,7 +123,7 @@ class ZoneIn(_Valid):
     name: TextIn
     tolerance_m: Annotated[float, Field(ge=0, le=50, allow_inf_nan=False)] = 0.0
     capacity: Annotated[int, Field(ge=0, le=100000)] | None = None
-    owner: str | None = None
+    owner: Line | None = None
     goods: TextIn | None = None
     code: GridCode | None = None
 
@@ -141,7 +141,7 @@ class PermitIn(_Valid):
 
     id: Id
     kind: Literal["vending", "filed_sign", "bike_parking", "occupation"]
-    holder: Annotated[str, Field(min_length=1, max_length=200)]
+    holder: Line
     zone: str | None = None
     point: tuple[Lon, Lat] | None = None
     radius_m: Annotated[float, Field(gt=0, le=50, allow_inf_nan=False)] = 3.0
@@ -199,11 +199,11 @@ class LensIn(_Strict):
     """A horizontal field of view, or a full calibration."""
 
     horizontal_fov_deg: Annotated[float, Field(ge=1, lt=170)] | None = None
-    fx_px: Annotated[float, Field(gt=0)] | None = None
-    fy_px: Annotated[float, Field(gt=0)] | None = None
-    cx_px: Annotated[float, Field(allow_inf_nan=False)] | None = None
-    cy_px: Annotated[float, Field(allow_inf_nan=False)] | None = None
-    distortion: tuple[Annotated[float, Field(allow_inf_nan=False)], ...] = ()
+    fx_px: Annotated[float, Field(ge=1, le=1e6)] | None = None
+    fy_px: Annotated[float, Field(ge=1, le=1e6)] | None = None
+    cx_px: Annotated[float, Field(ge=-1e5, le=1e5)] | None = None
+    cy_px: Annotated[float, Field(ge=-1e5, le=1e5)] | None = None
+    distortion: tuple[Annotated[float, Field(ge=-1000, le=1000)], ...] = ()
 
     @model_validator(mode="after")
     def _one_way(self) -> LensIn:

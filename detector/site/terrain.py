@@ -6,7 +6,8 @@ The format (ESRI, "Esri ASCII raster format") has no word about the coordinate s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ TERRAIN = "terrain.asc"
 
 MAX_CELLS = 25_000_000
 MAX_BYTES = 400_000_000
+PIECE_CHARS, NUMBER_CHARS = 1 << 20, 100
 MAX_CELL_DEG = 0.0005
 """About 50 m: coarser, a grid smooths away the very slopes it should tell of."""
 LOWEST_M, HIGHEST_M = -500.0, 9000.0
@@ -64,13 +66,15 @@ def read_terrain(path: Path, bbox: tuple[float, float, float, float] | None = No
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise InputError(f"has {size} bytes, more than {MAX_BYTES}; cut the grid to the site's bbox")
-    with path.open(encoding="ascii", errors="replace") as lines:
+    with path.open(encoding="ascii", errors="replace") as file:
+        # Lines, but a line may be the whole file.
+        lines = iter(lambda: file.readline(PIECE_CHARS), "")
         header, first = _read_header(lines)
         columns, rows = _count(header, "ncols"), _count(header, "nrows")
         if columns * rows > MAX_CELLS:
             raise InputError(f"has {columns} x {rows} cells, more than {MAX_CELLS}; cut the grid to the site's bbox")
         west, south, cell = _frame(header, columns, rows)
-        heights = _numbers(first, lines)
+        heights = _numbers(chain([first], lines), columns * rows)
     if len(heights) != columns * rows:
         raise InputError(f"holds {len(heights)} heights, its header says {columns} x {rows} = {columns * rows}")
     _check_place((west, south, west + (columns - 1) * cell, south + (rows - 1) * cell), bbox)
@@ -98,7 +102,7 @@ def _count(header: Header, key: str) -> int:
     value = header.get(key)
     if value is None:
         raise InputError(f"has no {key} in its header; an ESRI ASCII grid begins with ncols, nrows, xllcorner ...")
-    if not (value >= 2 and value == int(value)):
+    if not (value >= 2 and value.is_integer()):
         raise InputError(f"{key} is {value:g}; a grid has at least 2 rows and 2 columns, in whole numbers")
     return int(value)
 
@@ -129,11 +133,25 @@ def _frame(header: Header, columns: int, rows: int) -> tuple[float, float, float
     return west, south, cell
 
 
-def _numbers(first: str, lines: Iterator[str]) -> NDArray[np.float32]:
-    try:
-        return np.array([*first.split(), *(word for line in lines for word in line.split())], np.float32)
-    except ValueError as error:
-        raise InputError(f"holds something that is no number: {error}") from error
+def _numbers(pieces: Iterable[str], expected: int) -> NDArray[np.float32]:
+    """The numbers of a text that comes in pieces, which may end inside one; far more than expected are not kept."""
+    parts: list[NDArray[np.float32]] = []
+    count, rest = 0, ""
+    for piece in chain(pieces, " "):
+        text = rest + piece
+        words = text.split()
+        rest = words.pop() if words and not text[-1].isspace() else ""
+        if len(rest) > NUMBER_CHARS:
+            raise InputError(f"holds something that is no number: {rest[:NUMBER_CHARS]!r}...")
+        try:
+            with np.errstate(over="ignore"):  # infinite, and refused with the heights
+                parts.append(np.array(words, np.float32))
+        except ValueError as error:
+            raise InputError(f"holds something that is no number: {error}") from error
+        count += len(words)
+        if count > expected + PIECE_CHARS:
+            raise InputError(f"holds over {count} heights, its header says {expected}")
+    return np.concatenate(parts)
 
 
 def _check_place(extent: tuple[float, float, float, float], bbox: tuple[float, float, float, float] | None) -> None:
@@ -150,7 +168,7 @@ def _check_place(extent: tuple[float, float, float, float], bbox: tuple[float, f
 
 
 def _check_heights(grid: NDArray[np.float32]) -> None:
-    known = grid[np.isfinite(grid)]
+    known = grid[~np.isnan(grid)]
     if not len(known):
         raise InputError("holds no height at all, only no-data")
     low, high = float(known.min()), float(known.max())

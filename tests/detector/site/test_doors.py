@@ -211,7 +211,7 @@ def test_every_bad_feature_is_named(folder):
 
 
 def test_a_file_that_cannot_be_read(folder):
-    with pytest.raises(InputError, match=r"nowhere\.geojson cannot be read"):
+    with pytest.raises(InputError, match=r"nowhere\.geojson is no file"):
         read_layer(folder / "nowhere.geojson", WGS84, around(folder))
 
 

@@ -19,6 +19,7 @@ from detector.rules.law_map import Role
 from detector.site import load_site
 from detector.site.cli import app
 from detector.site.explain import Answer, Explanation, explain, made_up_track
+from detector.site.explain_cli import read_time
 from detector.site.explain_words import as_json, forecast, zone_now
 from detector.site.states import clock
 from detector.vocabulary import Kind, Outcome
@@ -282,6 +283,8 @@ def test_the_command_takes_json_now_and_other_systems():
         ((*PITCH, "stall", "now"), r"'stall' is no violation kind; known: street_stall \(占道摊点 · street stall\)"),
         ((*PITCH, "street_stall", "soon"), r"'soon' is no time; write 2026-05-18T23:10 \(Asia/Shanghai\)"),
         ((*PITCH, "street_stall", "2026-05-18"), "'2026-05-18' is no time"),
+        ((*PITCH, "street_stall", "0001-01-01T00:00"), "'0001-01-01T00:00' is no time"),
+        ((*PITCH, "street_stall", "9999-12-31T23:59-12:00"), "'9999-12-31T23:59-12:00' is no time"),
         ((*PITCH, "street_stall", "2026-02-30T10:00"), "'2026-02-30T10:00' is no time"),
         ((-117.19, 34.26, "street_stall", "now"), r"\(-117.19000, 34.26000\) lies outside the bbox"),
         ((*PITCH[::-1], "street_stall", "now"), "swapped"),
@@ -290,3 +293,13 @@ def test_the_command_takes_json_now_and_other_systems():
 def test_the_command_names_what_is_wrong(words, message):
     with pytest.raises(InputError, match=message):
         run(*words)
+
+
+def test_a_time_that_clocks_leave_out_is_named(tmp_path):
+    folder = copy_demo_site(tmp_path / "site")
+    edit_yaml(folder / "site.yaml", lambda raw: raw.update(timezone="Europe/Berlin"))
+    site = load_site(folder)
+    assert read_time("2026-03-29T01:59", site).utcoffset() == timedelta(hours=1)
+    assert read_time("2026-03-29T03:00", site).utcoffset() == timedelta(hours=2)
+    with pytest.raises(InputError, match="'2026-03-29T02:30' never comes"):
+        read_time("2026-03-29T02:30", site)

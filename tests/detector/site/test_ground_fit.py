@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from detector.errors import InputError
 from detector.geo.camera import CameraSigmas, FixedPose, Lens
 from detector.geo.plane import LocalPlane
 from detector.geo.project import pixels_of
-from detector.site import load_site
+from detector.site import check_site, load_site
 from detector.site.cli import app
 from detector.site.ground_fit import fit_homography
 from detector.site.schema import GroundPointIn
@@ -41,6 +42,24 @@ def test_exact_points_miss_by_nothing():
     found = fit(marked(8))
     assert len(found.misfit_m) == len(found.left_out_m) == 8
     assert max(found.misfit_m + found.left_out_m) < 1e-4
+
+
+def test_a_mirrored_map_fits_exactly_and_is_refused():
+    mirrored = {index: (-2.0 * east, 0.0) for index, (east, _) in enumerate(SPOTS[:4])}
+    with pytest.raises(InputError, match="is seen in a mirror"):
+        fit(marked(4, wrong=mirrored))
+
+
+def test_a_ground_point_in_another_city_is_named(tmp_path):
+    folder = copy_demo_site(tmp_path / "site")
+    points = [{"pixel": list(p.pixel), "lon_lat": list(p.lon_lat)} for p in marked(8)]
+    points[2]["lon_lat"] = [118.19, 34.26]
+    camera = {"id": "c", "name": {"zh": "c", "en": "c"}, "type": "fixed", "image_px": [1280, 720], "lon_deg": 117.19,
+              "lat_deg": 34.26, "height_m": 5.0, "ground_points": points}  # fmt: skip
+    edit_yaml(folder / "cameras.yaml", lambda raw: raw["cameras"].append(camera))
+    (problem,) = check_site(folder)
+    assert (problem.feature, problem.field) == ("c", "ground_points.2.lon_lat")
+    assert "lies outside the bbox" in problem.message
 
 
 @pytest.mark.parametrize(("count", "left_out"), [(4, 0), (5, 0), (6, 6), (8, 8)])

@@ -11,7 +11,7 @@ import yaml
 
 from detector.errors import InputError
 from detector.site import check_site, load_site
-from detector.site.terrain import read_terrain
+from detector.site.terrain import _numbers, read_terrain
 
 DEMO_SITE = Path(__file__).parents[3] / "edge" / "demo_site"
 BBOX = (117.18, 34.25, 117.20, 34.27)
@@ -49,6 +49,9 @@ def test_a_grid_may_count_from_the_cell_centre(tmp_path):
         ({"ncols": None}, "has no ncols in its header"),
         ({"nrows": 1}, "nrows is 1; a grid has at least 2 rows"),
         ({"nrows": 2.5}, "nrows is 2.5; a grid has at least 2 rows"),
+        ({"nrows": "inf"}, "nrows is inf; a grid has at least 2 rows"),
+        ({"heights": "4 5 6\n1 2 1e308\n"}, "holds heights from 1 to inf m"),
+        ({"heights": "4 5 6\n1 2 " + "3" * 200}, "holds something that is no number: '333"),
         ({"ncols": "three"}, "header line 'ncols three' has no number"),
         ({"cellsize": None}, "has no cellsize"),
         ({"cellsize": 0}, "cellsize 0 or its corner is not in degrees"),
@@ -73,6 +76,19 @@ def test_what_is_wrong_is_named(tmp_path, changes, message):
 def test_swapped_axes_are_recognised_where_both_are_on_earth(tmp_path):
     with pytest.raises(InputError, match="its axes are swapped"):
         read_terrain(grid(tmp_path, xllcorner=34.26, yllcorner=17.19), (17.18, 34.25, 17.20, 34.27))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+def test_numbers_may_be_cut_by_the_pieces_they_come_in(size):
+    text = " 4.25 5\n-6e1  1 "
+    pieces = [text[start : start + size] for start in range(0, len(text), size)]
+    assert _numbers(pieces, 4).tolist() == [4.25, 5.0, -60.0, 1.0]
+
+
+def test_far_more_heights_than_promised_are_not_kept(monkeypatch):
+    monkeypatch.setattr("detector.site.terrain.PIECE_CHARS", 10)
+    with pytest.raises(InputError, match="holds over 15 heights, its header says 4"):
+        _numbers(["1 2 3 4 5 "] * 100, 4)
 
 
 def test_a_huge_file_is_refused_unread(tmp_path, monkeypatch):
