@@ -17,12 +17,14 @@ from rich.table import Table
 from detector.errors import InputError
 from detector.frame import Frame
 from detector.geo.camera import VehicleCamera
+from detector.output import write_whole
 from detector.site.load import load_site
 from edge.calibrate.clock import REACH_S, OffsetEstimate, estimate_offset
 from edge.calibrate.flow import motions
 from edge.calibrate.mount import Mounting, estimate_mounting
 from edge.calibrate.picture import draw_mounting
 from edge.clock import parse_utc
+from edge.durable import make_dir
 from edge.gnss import FixTrack, check_overlap, read_log
 from edge.progress import ProgressBar
 from edge.sources import Source, SourceDamagedError, Window, frames, looked_at, open_source
@@ -75,10 +77,10 @@ def camera(
         height_m=mounting.height_m,
     )
     folder = out or Path()
-    folder.mkdir(parents=True, exist_ok=True)
+    make_dir(folder)
     notes = (f"before: {_note(drive.camera)}", f"measured: {_note(found)}")
     image = draw_mounting(mounting.picture, drive.camera, found, notes)
-    (folder / "calibration.png").write_bytes(cv2.imencode(".png", image)[1].tobytes())
+    write_whole(folder / "calibration.png", cv2.imencode(".png", image)[1].tobytes())
     _print_mounting(Console(), drive.camera, mounting, folder / "calibration.png")
 
 

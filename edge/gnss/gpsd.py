@@ -20,7 +20,7 @@ from typing import Any, Final
 from detector.errors import InputError, SourceError, TransientError
 from detector.frame import Fix
 from edge.gnss.motion import check_motion
-from edge.gnss.quality import course, on_earth, plausible, sigma_m
+from edge.gnss.quality import course, on_earth, plausible, sigma_m, sound_speed_m_s
 from edge.gnss.track import FixTrack, LogCounts
 from edge.sources.source import file_sha256
 
@@ -203,7 +203,7 @@ class GpsdReader:
             self.tally["implausible"] += 1
             return None
         self.synthetic |= status == _SIMULATED
-        speed_m_s = _number(tpv, "speed")
+        speed_m_s = sound_speed_m_s(_number(tpv, "speed"))
         heading_deg, sigma_heading_deg = course(_number(tpv, "track"), speed_m_s)
         # GST comes a line before or after its TPV; its figures hold for seconds.
         gst = self._gst if _near(_time(self._gst), at) else {}
@@ -230,7 +230,8 @@ def _time(report: dict[str, Any]) -> datetime | None:
         value = datetime.fromisoformat(str(report.get("time", "")))
     except ValueError:
         return None
-    return value.astimezone(UTC) if value.tzinfo is not None else None
+    # Before GPS began and at the end of the calendar there are no fixes, and times there cannot be reckoned with.
+    return value.astimezone(UTC) if value.tzinfo is not None and 1980 <= value.year <= 2200 else None
 
 
 def _number(report: dict[str, Any], name: str) -> float | None:

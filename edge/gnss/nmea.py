@@ -17,7 +17,7 @@ from pynmeagps.exceptions import NMEAMessageError, NMEAParseError, NMEATypeError
 from detector.errors import SourceError
 from detector.frame import Fix
 from edge.gnss.motion import check_motion
-from edge.gnss.quality import COMPASS_SIGMA_DEG, compass_deg, course, on_earth, plausible, sigma_m
+from edge.gnss.quality import COMPASS_SIGMA_DEG, compass_deg, course, on_earth, plausible, sigma_m, sound_speed_m_s
 from edge.gnss.track import FixTrack, LogCounts
 from edge.sources.source import file_sha256
 
@@ -209,7 +209,7 @@ def _speed_m_s(epoch: _Epoch) -> float | None:
     knots = _number(epoch.rmc, "spd")
     if knots is None:
         knots = _number(epoch.vtg, "sogn")
-    return None if knots is None else knots * _KNOT_M_S
+    return None if knots is None else sound_speed_m_s(knots * _KNOT_M_S)
 
 
 def _heading(epoch: _Epoch, speed_m_s: float | None) -> tuple[float | None, float]:

@@ -20,6 +20,9 @@ _SIGMA_MIN_M = 0.01
 _SIGMA_MAX_M = 1e6
 """A thousand kilometres say as well as any more that the receiver does not know."""
 
+_SPEED_MAX_M_S = 150.0
+"""Nothing that patrols is faster; a damaged report may say anything."""
+
 _COURSE_MIN_M_S = 1.0
 """Slower than a walk, the course over ground is noise."""
 _COURSE_FLOOR_DEG = 1.0
@@ -57,6 +60,11 @@ def course(course_deg: float | None, speed_m_s: float | None) -> tuple[float | N
         return None, 180.0
     # A velocity error across the course turns it by sigma / speed; the floor is the body's slip against its path.
     return compass_deg(course_deg), math.hypot(_COURSE_FLOOR_DEG, math.degrees(_VELOCITY_SIGMA_M_S / speed_m_s))
+
+
+def sound_speed_m_s(speed_m_s: float | None) -> float | None:
+    """A speed that a vehicle or drone can have, m/s; `None` for any other."""
+    return speed_m_s if speed_m_s is not None and 0.0 <= speed_m_s <= _SPEED_MAX_M_S else None
 
 
 def compass_deg(angle_deg: float) -> float:

@@ -113,7 +113,10 @@ def photo_paths(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise SourceError(f"no such folder: {folder}")
-    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+    # A pipe or a device by a photo's name would be read for ever.
+    paths = sorted(
+        p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith(".") and p.is_file()
+    )
     if not paths:
         raise SourceError(f"{folder} holds no drone photos ({', '.join(sorted(SUFFIXES))})")
     if len(paths) > PHOTOS_MAX:

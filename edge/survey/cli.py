@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from detector.errors import InputError
+from detector.output import write_whole
 from edge.progress import ProgressBar
 from edge.survey.check import Finding, SurveyCheck, check_photos, photo_paths
 from edge.survey.picture import draw_check
@@ -53,13 +54,18 @@ def check(
     the pair's disagreement. Exit codes: 0 all headings good, 1 some are wrong, 2 something given is wrong.
     """
     cv2.setNumThreads(1)
+    if picture is not None and picture.suffix.lower() != ".png":
+        raise InputError(f"--picture {picture} must end in .png")
+    for target in (mend, picture):  # said now, not after minutes of matching
+        if target is not None and (target.is_dir() or not target.parent.is_dir()):
+            raise InputError(f"cannot write {target}: name a file in a folder that is there (文件夹不存在)")
     paths = photo_paths(folder)
     with ProgressBar() as bar:
         result = _checked(paths, hfov_deg, bar)
         if picture is not None:
             _draw(result, folder, picture, hfov_deg, bar)
     if mend is not None:
-        mend.write_text(poses_csv(result.photos), "utf-8")
+        write_whole(mend, poses_csv(result.photos))
     if as_json:
         typer.echo(json.dumps(_as_json(result), ensure_ascii=False, indent=2))
     else:
@@ -82,8 +88,6 @@ def _checked(paths: list[Path], hfov_deg: float | None, bar: ProgressBar) -> Sur
 
 
 def _draw(result: SurveyCheck, folder: Path, picture: Path, hfov_deg: float | None, bar: ProgressBar) -> None:
-    if picture.suffix.lower() != ".png":
-        raise InputError(f"--picture {picture} must end in .png")
     bar.begin("绘图 · drawing", total=float(len(result.photos)))
     done = 0
 
@@ -93,7 +97,7 @@ def _draw(result: SurveyCheck, folder: Path, picture: Path, hfov_deg: float | No
         done += 1
 
     image = draw_check(result, [folder / p.pose.name for p in result.photos], hfov_deg, tick)
-    picture.write_bytes(cv2.imencode(".png", image)[1].tobytes())
+    write_whole(picture, cv2.imencode(".png", image)[1].tobytes())
 
 
 def _print(console: Console, result: SurveyCheck, mend: Path | None) -> None:

@@ -74,6 +74,8 @@ def test_the_receivers_own_error_wins(tmp_path: Path) -> None:
         ((tpv(0, lat=None), tpv(1)), LogCounts(fixes=1, no_fix=1)),
         ((tpv(0, lat=0, lon=0), tpv(1)), LogCounts(fixes=1, no_fix=1)),
         ((tpv(0, time="yesterday"), tpv(1)), LogCounts(fixes=1, no_fix=1)),
+        ((tpv(0, time="0001-01-01T00:00:00+14:00"), tpv(1)), LogCounts(fixes=1, no_fix=1)),
+        ((tpv(0, time="9999-12-31T23:59:59-12:00"), tpv(1)), LogCounts(fixes=1, no_fix=1)),
         ((tpv(5), tpv(1), tpv(6)), LogCounts(fixes=2, out_of_order=1)),
         ((tpv(1), tpv(1, speed=4.0), tpv(2)), LogCounts(fixes=2)),  # one moment in two reports: the last stands
         (({**SKY, "hdop": 99.9}, tpv(1)), LogCounts(implausible=1)),
@@ -85,6 +87,12 @@ def test_the_receivers_own_error_wins(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_what_is_left_out_is_counted(tmp_path: Path, reports: tuple[Any, ...], counts: LogCounts) -> None:
     assert read_gpsd(write_log(tmp_path / "a.json", *reports)).counts == counts
+
+
+@pytest.mark.parametrize("speed", [-5.0, 1e308])
+def test_a_speed_that_nothing_has_is_none(tmp_path: Path, speed: float) -> None:
+    (fix,) = read_gpsd(write_log(tmp_path / "a.json", tpv(1, speed=speed, track=90.0))).fixes
+    assert (fix.speed_m_s, fix.heading_deg) == (None, None)
 
 
 def test_a_simulator_says_so(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,14 @@ def test_photos_without_a_pose_are_left_out_and_told(tmp_path: Path, flight: lis
     assert check.unread[0].startswith("bare.jpg has no drone-dji:GimbalPitchDegree")
     with pytest.raises(InputError, match="1 of 2 have one"):
         check_photos([flight[0], bare])
+
+
+def test_what_only_bears_a_photos_name_is_not_read(tmp_path: Path, flight: list[Path]) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "folder.jpg").mkdir()
+    (tmp_path / "zero.jpg").symlink_to("/dev/zero")
+    (tmp_path / "photo.jpg").symlink_to(flight[0])
+    assert [path.name for path in photo_paths(tmp_path)] == ["photo.jpg"]
 
 
 def test_folders_without_photos_are_refused(tmp_path: Path) -> None:

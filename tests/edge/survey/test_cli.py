@@ -43,3 +43,14 @@ def test_a_picture_of_another_kind_is_refused(folder: Path, tmp_path: Path, caps
         main(["survey", "check", str(folder), "--picture", str(tmp_path / "p.pdf")])
     assert left.value.code == 2
     assert "p.pdf must end in .png" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--mend", "--picture"])
+def test_what_cannot_be_written_is_told_before_the_work(
+    folder: Path, tmp_path: Path, option: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("edge.survey.cli.check_photos")
+    with pytest.raises(SystemExit) as left:
+        main(["survey", "check", str(folder), option, str(tmp_path / "nowhere" / "p.png")])
+    assert left.value.code == 2
+    assert "name a file in a folder that is there" in capsys.readouterr().err
