@@ -26,10 +26,9 @@ Rows = NDArray[np.int64]
 
 MOST_FRAMES = 16
 """So many frames, evenly through the track, are triangulated: more share their errors anyway."""
-DEPTH_SHARE = 0.3
-"""Half the depth of a thing as a share of the width of its box: a stall of 2 x 1.2 m from the front, a bike from the
-side have 0.3 and 0.2, a bike from behind has more."""
-MOST_DEPTH_M = 1.0
+DEPTH_SHARE = 0.6
+"""Depth of a thing as a share of its width along the street: a stall of 2 x 1.2 m, a table, goods before a shop."""
+MOST_DEPTH_M = 1.2
 MEASURED_SWAY_DEG = 0.5
 """What an attitude sensor on the vehicle leaves of pitch and roll."""
 
@@ -120,12 +119,30 @@ class _Carried:
         )
 
     def _depth_m(self, rows: Rows) -> Array:
-        """How much nearer than its middle the thing's lower edge is; from straight above nothing."""
+        """How much nearer than its middle the thing's lower edge is; from straight above nothing.
+
+        The edge is the corner nearest to the camera. A thing of width w along the street and depth d seen at an angle a
+        from square on shows a width ``w cos a + d sin a``, and its corner is ``(w sin a + d cos a) / 2`` nearer.
+        """
         seen = self.sights.rows
         slant_m = np.hypot(self.sights.range_m, self.views.centre_m[seen, 2])
-        widths_m = self.contacts.width_share[seen] * slant_m * (self.camera.lens.width_px / self.camera.lens.fx_px)
-        width_m = float(np.median(widths_m))
-        return np.where(self.contacts.from_above[rows], 0.0, min(DEPTH_SHARE * width_m, MOST_DEPTH_M))
+        shown_m = self.contacts.width_share[seen] * slant_m * (self.camera.lens.width_px / self.camera.lens.fx_px)
+        square, oblique = self._aspects()
+        width_m = float(np.median(shown_m / (square + DEPTH_SHARE * oblique)))
+        depth_m = np.minimum(width_m * (oblique + DEPTH_SHARE * square) / 2.0, MOST_DEPTH_M)
+        return np.where(self.contacts.from_above[rows], 0.0, depth_m[np.searchsorted(seen, rows)])
+
+    def _aspects(self) -> tuple[Array, Array]:
+        """Cosine and sine of the angle from square on at which each look sees things that stand along the course.
+
+        A gimbal's heading is no course: what a drone sees counts as seen square on.
+        """
+        if isinstance(self.camera, DroneCamera):
+            return np.ones(len(self.sights.rows)), np.zeros(len(self.sights.rows))
+        heading = np.radians(self.views.attitude_deg[self.sights.rows, 0])
+        along = self.sights.arm_m[:, 0] * np.sin(heading) + self.sights.arm_m[:, 1] * np.cos(heading)
+        oblique = np.minimum(np.abs(along) / np.maximum(self.sights.range_m, 0.1), 1.0)
+        return np.sqrt(1.0 - oblique**2), oblique
 
     def averaged(self) -> Place:
         """From one direction, or nearly."""

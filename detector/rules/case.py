@@ -21,7 +21,7 @@ from detector.vocabulary import Outcome, Text, vocabulary
 
 EXEMPT_PRIOR = 0.02
 """P(violation) of a look-alike that is known without a map: a rider, a passer-by."""
-TAKEN_BELOW = 0.3
+TAKEN_BELOW = 0.5
 """A pitch that is free for a thing with less than this probability is said to be taken."""
 
 

@@ -31,11 +31,14 @@ ROUNDS = 100
 """More than any chain of claims seen needs; each round is a few small matrices."""
 SETTLED = 1e-6
 NOTHING_CLAIMED: Mapping[str, Mapping[str, float]] = {}
+FREE_LEAST = 0.25
+"""No pitch is taken more surely than this: the places of one pass are wrong together, and a row that is taken for the
+row one pitch on gives every stall but one a pitch that seems to have its stall."""
 _ODDS_MAX = 1e6
 
 
 def free_pitches(hits: Sequence[Hit], site: Site, linger_s: float) -> dict[str, dict[str, float]]:
-    """By track id and zone id: how far a zone that holds one thing is still free for the track's thing, 0..1.
+    """By track id and zone id: how far a zone that holds one thing is still free for the track's thing.
 
     Tracks that nobody else's claim touches are left out.
 
@@ -78,7 +81,7 @@ def with_free(sums: Sums, free: Mapping[str, float], rule: Rule, site: Site) -> 
 
 
 def availability(odds: NDArray[np.float64], together: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """How far each pitch is free for each thing, (N, Z), 0..1.
+    """How far each pitch is free for each thing, (N, Z), `FREE_LEAST` to 1.
 
     Args:
         odds: (N, Z) that a thing stands in a pitch against in none of them, by itself.
@@ -92,7 +95,7 @@ def availability(odds: NDArray[np.float64], together: NDArray[np.bool_]) -> NDAr
         before, free = free, 1.0 / (1.0 + others @ claims)
         if float(np.abs(free - before).max(initial=0.0)) < SETTLED:
             break
-    return free
+    return np.maximum(free, FREE_LEAST)
 
 
 def _stands(hit: Hit, rule: Rule) -> bool:

@@ -261,6 +261,23 @@ def test_two_stalls_on_one_pitch_through_the_whole_judgement():
     assert hits[1].reasons[0].code == "over_capacity"
 
 
+def test_beside_a_pitch_that_has_its_stall_a_second_one_is_surer_to_be_outside():
+    evening = MONDAY_10_LOCAL + timedelta(hours=9)
+    ours = replace(SITE, zones=ZoneIndex.build([PITCH, *(z for z in SITE.zones.zones if z.zone_id == "footway")]))
+    seller = (Companion("person", BOX, 0.8, None),)
+    tracks = [
+        make_track("stall", [BOX] * 10, ordinal=i, start=evening, step_s=60.0, companions=[seller] * 10)
+        for i in range(2)
+    ]
+    places = {"s/0/0": place(-37, 5, 0.8), "s/0/1": place(-33.2, 5, 0.8)}
+    (alone,) = judge_tracks(tracks[1:], places, ours, "fixed")
+    vendor, second = judge_tracks(tracks, places, ours, "fixed")
+    assert vendor.look_alike == "permitted_vendor"
+    assert second.probability > alone.probability + 0.1
+    assert "Another stall stands in “pitch” already" in [reason.text.en for reason in second.reasons]
+    assert "taken" not in [reason.code for reason in alone.reasons]
+
+
 @st.composite
 def passes(draw: st.DrawFn) -> list[Hit]:
     """Some stalls, tables and umbrellas on a few metres of street, some of them seen together."""
