@@ -12,7 +12,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file (text as UTF-8) whole: a reader sees the old one or the new one. A link stays, its target is replaced.
+    """Write a file whole, text as UTF-8: a reader sees the old one or the new one. A link stays, its target changes.
 
     Raises:
         InputError: it is a folder, its folder is missing, or it may not be written.

@@ -117,6 +117,11 @@ def read_layer(
     """
     raw, content = _read(source)
     warnings = _stated_crs(raw, crs, source.name)
+    if "kerbwatch_site_sha256" in raw:
+        warnings.append(
+            "this is a map that kerbwatch site export wrote for the public: it has no schedules, seasons, tolerances "
+            "or owners, and what comes from it holds at all hours (公开地图不含时段、季节和容差，导入后视为全天有效)"
+        )
     points = _points(raw, source.name)
     longitude = (around.bbox[0] + around.bbox[2]) / 2.0
     refused = refuse_numbers(points, crs, longitude) or refuse_extent(points, crs, around.bbox)

@@ -89,6 +89,8 @@ def read_poses(path: Path) -> dict[str, PhotoPose]:
             poses[pose.name] = pose
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} is not a UTF-8 CSV file: {error}") from error
+    if not poses:
+        raise InputError(f"{path} holds no pose, only its columns: write it with kerbwatch survey check --mend")
     return poses
 
 

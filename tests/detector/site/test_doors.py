@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from detector.errors import InputError, SiteError
 from detector.geo.crs import BD09, GCJ02, WGS84, Crs, from_wgs84, parse_crs, to_wgs84
 from detector.geo.plane import LocalPlane
-from detector.geo.zones import ZoneKind
+from detector.geo.zones import ZoneIndex, ZoneKind
 from detector.site import check_site, load_site
 from detector.site.cli import app
 from detector.site.exporting import export_site
@@ -333,3 +333,21 @@ def test_an_unknown_public_map_system_is_named(folder):
     (folder / "site.yaml").write_text(text, encoding="utf-8")
     (problem,) = check_site(folder)
     assert (problem.file, problem.field) == ("site.yaml", "public_map_crs")
+
+
+def test_a_public_map_comes_back_to_the_millimetre_and_without_its_hours(tmp_path):
+    folder = tmp_path / "demo"
+    shutil.copytree(ROOT / "edge" / "demo_site", folder)
+    before = load_site(folder)
+    export_site(before, GCJ02, tmp_path / "public.geojson", with_privacy=True)
+    empty = Surroundings(before.bbox, ZoneIndex.build([]))
+    layer = read_layer(tmp_path / "public.geojson", GCJ02, empty)
+    plane = LocalPlane(117.19, 34.26)
+    assert len(layer.zones) == len(before.zones)
+    for zone in layer.zones:
+        was = before.zones.zone(zone.zone_id)
+        assert was is not None
+        apart = plane.east_north_m(shapely.get_coordinates(zone.polygon))
+        apart -= plane.east_north_m(shapely.get_coordinates(was.polygon))
+        assert np.abs(apart).max() < 0.002
+    assert any("holds at all hours" in warning for warning in layer.warnings)

@@ -76,6 +76,7 @@ def test_a_folder_without_any_pose_is_refused(tmp_path: Path) -> None:
     [
         ("photo,lon_deg\nx,1\n", "lacks the columns lat_deg, above_ground_m"),
         ("", "lacks the columns photo"),
+        ("photo,lon_deg,lat_deg,above_ground_m,heading_deg,pitch_deg,roll_deg\n", "holds no pose, only its columns"),
         (f"{HEAD}\n{GOOD_ROW}\n{GOOD_ROW}\n", "line 3: DJI_0001.JPG is there twice"),
         (f"{HEAD}\nx.jpg,200,34,40,45,-90,0\n", "line 2: lon_deg '200'"),
         (f"{HEAD}\nx.jpg,117,34,nan,45,-90,0\n", "line 2: above_ground_m 'nan'"),
