@@ -12,6 +12,7 @@ from benchmarks.street_sim.noise import gauss_markov
 from benchmarks.street_sim.vehicle import Ride
 from benchmarks.street_sim.world import PLANE
 from detector.frame import Fix
+from edge.gnss.quality import course
 
 Array = NDArray[np.float64]
 
@@ -111,10 +112,9 @@ def _fix(lon_lat: Array, velocity: Array, at: datetime, profile: GnssProfile) ->
     )
     if speed < profile.still_m_s:
         return fix
-    # As the product reads a course: an error across it turns it by sigma / speed, on top of the body's slip.
-    heading = float(np.degrees(np.arctan2(velocity[0], velocity[1]))) % 360.0
-    sigma = float(np.hypot(1.0, np.degrees(2.0 * profile.velocity_m_s / speed)))
-    return replace(fix, heading_deg=heading % 360.0, sigma_heading_deg=sigma)
+    # As the product reads a course.
+    heading, sigma = course(float(np.degrees(np.arctan2(velocity[0], velocity[1]))), speed)
+    return fix if heading is None else replace(fix, heading_deg=heading, sigma_heading_deg=sigma)
 
 
 def _jump(times: Array, profile: GnssProfile, rng: np.random.Generator) -> tuple[tuple[float, float], Array] | None:

@@ -5,7 +5,7 @@ bearing, good to a fraction of a degree, the vertical one a range by way of the 
 north of the point. Beside them stand, with what is believed of them beforehand as a measurement of 0:
 
 * the half depth of the thing: the middle of its box is in the direction of its own middle, but the box ends at its
-  near edge; taken for `depth_m`, give or take as much,
+  near edge; taken for `depth_m`, give or take half as much,
 * the height error of the ground under the thing,
 * the pitch and the roll of the mounting, the same in all frames,
 * its yaw, which the whole pass shares.
@@ -46,6 +46,8 @@ MIN_PARALLAX_DEG = 5.0
 """Seen from directions closer together than this, a thing has a single look's range, however many looks there are."""
 MIN_FRAMES = 3
 OUTLIER_SIGMA = 2.5
+DEPTH_SIGMA = 0.5
+"""How wrong the half depth is believed to be, as a share of it: things are deeper or flatter than they are thought."""
 _ROUNDS = 8
 _STILL_M = 0.02
 _CHI2_95 = 1.645
@@ -209,7 +211,8 @@ class _Model:
                 base, ground_m = under - datum, trust.mapped_m
             else:
                 terrain = None
-        prior = np.array([np.hypot(ground_m, trust.height_m), trust.pitch_rad, trust.roll_rad, looks.yaw_rad, 1.0])
+        height_m = np.hypot(ground_m, trust.height_m)
+        prior = np.array([height_m, trust.pitch_rad, trust.roll_rad, looks.yaw_rad, DEPTH_SIGMA])
         return _Model(
             looks=looks,
             camera=views.body @ views.mount,

@@ -25,8 +25,10 @@ _SPEED_MAX_M_S = 150.0
 
 _COURSE_MIN_M_S = 1.0
 """Slower than a walk, the course over ground is noise."""
-_COURSE_FLOOR_DEG = 1.0
-_VELOCITY_SIGMA_M_S = 0.2
+_COURSE_FLOOR_DEG = 0.3
+"""Of filters in the receiver. That the body points off its course is the camera's `sway_heading_deg`."""
+_VELOCITY_SIGMA_M_S = 0.1
+"""Per axis, by Doppler; receivers of the last ten years state 0.05 m/s in the open."""
 COMPASS_SIGMA_DEG: Final = 1.0
 """Of a two-antenna heading (HDT)."""
 
@@ -58,7 +60,7 @@ def course(course_deg: float | None, speed_m_s: float | None) -> tuple[float | N
     """Heading and its sigma out of the course over ground, degrees; `None` when too slow for it to mean anything."""
     if course_deg is None or speed_m_s is None or speed_m_s < _COURSE_MIN_M_S:
         return None, 180.0
-    # A velocity error across the course turns it by sigma / speed; the floor is the body's slip against its path.
+    # A velocity error across the course turns it by sigma / speed.
     return compass_deg(course_deg), math.hypot(_COURSE_FLOOR_DEG, math.degrees(_VELOCITY_SIGMA_M_S / speed_m_s))
 
 

@@ -166,8 +166,8 @@ def test_an_error_beyond_all_measure_stays_a_number(tmp_path: Path) -> None:
     ("knots", "extra", "heading_deg", "sigma_deg"),
     [
         (0.5, [], None, 180.0),  # standing: the course is noise
-        (2.5, [], 90.0, 8.97),
-        (20.0, [], 90.0, 1.49),
+        (2.5, [], 90.0, 4.46),
+        (20.0, [], 90.0, 0.63),
         (0.0, [sentence("GNHDT,271.5,T")], 271.5, 1.0),  # two antennas know it standing
     ],
 )
