@@ -25,8 +25,8 @@ from detector.errors import InputError, TransientError
 from detector.geo.plane import metres_per_degree
 from detector.hit import SeenBefore
 from edge.again import LONGEST_WINDOW, SIGMA_MAX_M, Sighting, seen_before
+from edge.database import prepare, transaction, translated
 from edge.durable import explain, fsync_dir, make_dir
-from edge.outbox_files import translated
 
 MEMORY_FILE: Final = "memory.db"
 ROWS_MAX: Final = 200_000
@@ -231,15 +231,8 @@ class SiteMemory:
 
     @contextmanager
     def _transaction(self) -> Generator[sqlite3.Connection]:
-        with _told(self._path):
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._database
-                self._database.execute("COMMIT")
-            except BaseException:
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
-                raise
+        with _told(self._path), transaction(self._database) as database:
+            yield database
 
 
 @contextmanager
@@ -258,16 +251,10 @@ def _connect(path: Path) -> sqlite3.Connection | None:
     with _told(path):
         database = sqlite3.connect(path, isolation_level=None, timeout=BUSY_WAIT_S)
         try:
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = FULL")
             if database.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
                 database.close()
                 return None
-            ((version,),) = database.execute("PRAGMA user_version")
-            if version > _VERSION:
-                raise InputError(f"{path} was written by a newer Kerbwatch (format {version}): update this one")
-            if version == 0:
-                database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+            prepare(database, path, _SCHEMA, _VERSION)
             database.execute(f"SELECT patrol_id, source, stretch, ordinal, {_COLUMNS} FROM sightings LIMIT 0")  # noqa: S608 (our text)
             database.execute("SELECT patrol_id, horizon FROM patrols LIMIT 0")
         except sqlite3.DatabaseError as error:

@@ -24,9 +24,10 @@ from typing import Final
 from detector.errors import InputError, KerbwatchError
 from detector.evidence.seal import DeviceKey, seal, sealed_bytes
 from detector.report import ReportBody
+from edge.database import transaction, translated
 from edge.device import open_key
 from edge.durable import TMP_PREFIX, disk_full, free_bytes, fsync_dir, make_dir, write_atomic
-from edge.outbox_files import connect, hold, translated
+from edge.outbox_files import connect, hold
 from edge.parcels import (
     SUFFIXES,
     BodyBuilder,
@@ -321,15 +322,8 @@ class Outbox:
     @contextmanager
     def _transaction(self) -> Generator[sqlite3.Connection]:
         """All or nothing, durable at the end; SQLite's own errors become the product's."""
-        with self._mutex, translated(self._folder / DATABASE_FILE):
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._database
-                self._database.execute("COMMIT")
-            except BaseException:
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
-                raise
+        with self._mutex, translated(self._folder / DATABASE_FILE), transaction(self._database) as database:
+            yield database
 
     def _run(self, statement: str, *values: object) -> None:
         with self._transaction() as database:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from detector.errors import InputError, TransientError
-from edge.durable import disk_full, fsync_dir
+from edge.database import prepare, translated
+from edge.durable import fsync_dir
 
 LOCK_FILE: Final = "outbox.lock"
 _VERSION = 1
@@ -79,32 +78,10 @@ def connect(path: Path) -> sqlite3.Connection:
     with translated(path):
         database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
         try:
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = FULL")
+            prepare(database, path, _SCHEMA, _VERSION)
             database.execute("PRAGMA foreign_keys = ON")
-            version = database.execute("PRAGMA user_version").fetchone()[0]
-            if version > _VERSION:
-                raise InputError(f"{path} was written by a newer Kerbwatch (format {version}): update this one")
-            if version == 0:
-                database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
         except BaseException:
             database.close()
             raise
     fsync_dir(path.parent)
     return database
-
-
-@contextmanager
-def translated(path: Path) -> Generator[None]:
-    """SQLite's errors as the product's: a full disk passes, a damaged file does not."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        name = getattr(error, "sqlite_errorname", "")
-        if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
-            raise disk_full(path, 0, why=f"the database could not be written ({error})") from error
-        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-            raise InputError(f"{path} is damaged ({error}): keep a copy, then move it away to start anew") from error
-        if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-            raise InputError(f"cannot write {path} ({error}): name a folder this user may write") from error
-        raise

@@ -1,8 +1,9 @@
 """How likely a thing of a cue stands at each point around it, by the law's map.
 
-The densities are the rules' own (`Rule.density`): a square metre of an open pitch holds a stall forty times as often
-as one of any footway. Only zones that hold at the time draw; a permitting zone needs its permit. A filed sign's point
-and a known landmark draw too. Everywhere else the density is 1: what stands in no pitch costs a factor, not the match.
+The densities are the rules' own (`Rule.density`): a square metre of an open pitch holds a stall several times as often
+as one of the footway around it. Only zones that hold at the time draw; a permitting zone needs its permit. A filed
+sign's point and a known landmark draw too. Everywhere else the density is 1: what stands in no pitch costs a factor,
+not the match.
 """
 
 from __future__ import annotations

@@ -1,0 +1,55 @@
+"""SQLite files of the box: durable when a statement returns, and their failures told in the product's own errors."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from detector.errors import InputError
+from edge.durable import disk_full
+
+
+def prepare(database: sqlite3.Connection, path: Path, schema: str, version: int) -> None:
+    """Make writes durable, and the tables when the file is new.
+
+    Raises:
+        InputError: a newer Kerbwatch wrote the file.
+    """
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = FULL")
+    ((found,),) = database.execute("PRAGMA user_version")
+    if found > version:
+        raise InputError(f"{path} was written by a newer Kerbwatch (format {found}): update this one")
+    if found == 0:
+        database.executescript(f"BEGIN IMMEDIATE; {schema} PRAGMA user_version = {version}; COMMIT;")
+
+
+@contextmanager
+def transaction(database: sqlite3.Connection) -> Generator[sqlite3.Connection]:
+    """All or nothing, durable at the end."""
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield database
+        database.execute("COMMIT")
+    except BaseException:  # also Ctrl-C: nothing half done stays
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def translated(path: Path) -> Generator[None]:
+    """SQLite's errors as the product's: a full disk passes, a damaged file does not."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        name = getattr(error, "sqlite_errorname", "")
+        if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+            raise disk_full(path, 0, why=f"the database could not be written ({error})") from error
+        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            raise InputError(f"{path} is damaged ({error}): keep a copy, then move it away to start anew") from error
+        if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+            raise InputError(f"cannot write {path} ({error}): name a folder this user may write") from error
+        raise
