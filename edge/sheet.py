@@ -95,7 +95,9 @@ class Sheet:
         svg = self.render()
         if path.suffix == ".html":
             title = escape(self._title)
-            svg = f'<!doctype html><meta charset="utf-8"><title>{title}</title><body style="margin:0">{svg}</body>\n'
+            # As wide as the window, so that the legend is never beyond its edge.
+            style = "<style>body{margin:0}svg{max-width:100%;height:auto}</style>"
+            svg = f'<!doctype html><meta charset="utf-8"><title>{title}</title>{style}<body>{svg}</body>\n'
         elif path.suffix != ".svg":
             raise InputError(f"{path.name!r} is neither .svg nor .html; name the map e.g. map.svg")
         write_atomic(path, svg.encode())

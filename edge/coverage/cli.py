@@ -78,7 +78,8 @@ def _print(console: Console, covered: Covered) -> None:
     told = _totals(covered)
     console.print(f"巡查 · patrols: {told['patrols']}", highlight=False)
     console.print(
-        f"行程 · looked at: {told['way_km']:.2f} km，清晰 · well seen: {told['good_km']:.2f} km", highlight=False
+        f"行程 · looked at: {covered.looked.way_km:.2f} km，清晰 · well seen: {covered.looked.good_km:.2f} km",
+        highlight=False,
     )
     if told["standing_h"]:
         console.print(f"固定摄像头 · standing cameras, well seen: {told['standing_h']:.2f} h", highlight=False)
