@@ -39,6 +39,7 @@ class Entry:
 
 ENTRIES: dict[str, Entry] = {
     "patrol": Entry("edge.cli", "patrol", "Run a patrol over video or pictures: sealed reports out. 巡查"),
+    "box": Entry("edge.box.cli", "app", "The unattended box on a vehicle: run, check, doctor. 车载终端"),
     "coverage": Entry("edge.coverage.cli", "coverage", "Which ground was looked at, how often and how well. 覆盖"),
     "audit": Entry("edge.audit.cli", "audit", "Reports on each kilometre looked at, grid by grid. 网格审计"),
     "serve": Entry("server.cli", "serve", "Collect reports, make cases, serve reviewers. 服务端", "server"),

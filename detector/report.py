@@ -53,6 +53,10 @@ def _is_none(value: object) -> bool:
     return value is None
 
 
+def _is_empty(value: object) -> bool:
+    return value == ()
+
+
 class Covariance(_Wire):
     """2x2 covariance in the local east-north plane, square metres; symmetric, positive semi-definite."""
 
@@ -151,6 +155,23 @@ class EvidenceItem(_Wire):
     """``none``, ``person_head`` (from the person box) or ``yunet``; joined by + when several ran."""
 
 
+class Original(_Wire):
+    """An unblurred original that the box keeps encrypted, named here so that its bytes can be held to the seal later.
+
+    It is not uploaded with the report: a person asks for it with a reason, and the box's policy decides.
+    """
+
+    role: Literal["frame", "clip"]
+    media_type: Literal["image/jpeg", "video/mp4"]
+    sha256: Sha256
+    size_bytes: Annotated[int, Field(gt=0, le=512 * 1024 * 1024)]
+    frame_id: Name
+    begins_at: Utc
+    ends_at: Utc
+    width_px: Annotated[int, Field(gt=0, le=20000)]
+    height_px: Annotated[int, Field(gt=0, le=20000)]
+
+
 class Embedding(_Wire):
     """Appearance of the thing (never of a person), with the hash of the model that made it."""
 
@@ -203,6 +224,8 @@ class ReportBody(_Wire):
     """`null` means place unknown."""
     fix: ReportFix | None
     evidence: Annotated[tuple[EvidenceItem, ...], Field(min_length=1, max_length=50)]
+    originals: Annotated[tuple[Original, ...], Field(max_length=20, exclude_if=_is_empty)] = ()
+    """Absent from the JSON where the box keeps none, so older reports keep their bytes."""
     embedding: Embedding | None = None
     versions: Versions
 
@@ -218,6 +241,8 @@ class ReportBody(_Wire):
             raise ValueError(f"track {self.track_id!r} cannot be not_same_as itself")
         if len({item.sha256 for item in self.evidence}) != len(self.evidence):
             raise ValueError("two evidence items have the same bytes: list each file once")
+        if len({item.sha256 for item in self.originals}) != len(self.originals):
+            raise ValueError("two originals have the same bytes: list each file once")
         return self
 
 

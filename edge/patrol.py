@@ -14,12 +14,9 @@ from dataclasses import replace
 
 import cv2
 
-from detector.errors import InputError
 from detector.frame import Frame
-from detector.geo.camera import image_px, same_shape
 from detector.tracking import Tracker, TrackerLimits
 from edge.config import PatrolConfig
-from edge.coverage.looks import LookLog
 from edge.coverage.recorder import Recorder
 from edge.interrupt import CtrlC, ctrl_c
 from edge.memory import SiteMemory
@@ -27,10 +24,10 @@ from edge.outbox import Outbox
 from edge.plan import Plan, make_plan
 from edge.progress import ProgressBar
 from edge.result import PatrolResult
-from edge.scenes import Scenes
 from edge.sources import PictureSource, Source, SourceDamagedError, Window, frames
 from edge.tally import Tally
 from edge.verdicts import Verdicts
+from edge.watch import Watch
 
 
 def run_patrol(config: PatrolConfig, outbox: Outbox, bar: ProgressBar | None = None) -> PatrolResult:
@@ -54,7 +51,15 @@ def run_patrol(config: PatrolConfig, outbox: Outbox, bar: ProgressBar | None = N
             memory.forget(min(source.starts_at for source in plan.sources))
             for number, source in enumerate(plan.sources):
                 verdicts = Verdicts(plan, source, number, outbox, memory, tally)
-                _SourcePatrol(plan, source, verdicts, recorder.looks(), tally, bar or ProgressBar(), pressed).run()
+                tracker = Tracker(
+                    source.source_id,
+                    plan.detector.cue_names,
+                    tracker_limits(source, plan.window),
+                    # Its pose is in cameras.yaml: one that pans would be wrong about every place, not only about motion.
+                    standing_camera=plan.camera.observed_by == "fixed",
+                )
+                watch = Watch(plan, tracker, verdicts, recorder.looks(), tally)
+                _SourcePatrol(plan, source, watch, tally, bar or ProgressBar(), pressed).run()
             recorder.complete = True
     except KeyboardInterrupt:
         # Things still in view are left for the next run: half-seen they would be judged otherwise than then.
@@ -66,33 +71,15 @@ class _SourcePatrol:
     """Looks at the pictures of one source, in order."""
 
     def __init__(
-        self,
-        plan: Plan,
-        source: Source,
-        verdicts: Verdicts,
-        looks: LookLog | None,
-        tally: Tally,
-        bar: ProgressBar,
-        pressed: CtrlC,
+        self, plan: Plan, source: Source, watch: Watch, tally: Tally, bar: ProgressBar, pressed: CtrlC
     ) -> None:
         self._plan = plan
         self._source = source
-        self._verdicts = verdicts
-        self._looks = looks
+        self._watch = watch
         self._tally = tally
         self._bar = bar
         self._pressed = pressed
-        self._scenes = Scenes()
-        self._scene = 0
-        self._size_px: tuple[int, int] | None = None
         self._last_s: float | None = None
-        self._tracker = Tracker(
-            source.source_id,
-            plan.detector.cue_names,
-            tracker_limits(source, plan.window),
-            # Its pose is in cameras.yaml: one that pans would be wrong about every place, not only about motion.
-            standing_camera=plan.camera.observed_by == "fixed",
-        )
 
     def run(self) -> None:
         """From the first picture to the last; a damaged source is used as far as it goes."""
@@ -109,46 +96,11 @@ class _SourcePatrol:
         except SourceDamagedError as damage:
             self._tally.partial = True
             self._tally.warnings.append(str(damage))
-        self._end_pass()
-
-    def _check_shape(self, frame: Frame) -> None:
-        """A camera of another shape gives no place at all: refused at the first picture, told when it comes later."""
-        height_px, width_px = frame.image.shape[:2]
-        if (width_px, height_px) == self._size_px:
-            return
-        first, self._size_px = self._size_px is None, (width_px, height_px)
-        expected = image_px(self._plan.camera)
-        if same_shape(expected, self._size_px):
-            return
-        problem = (
-            f"{self._source.source_id}: pictures are {width_px} x {height_px} px, "
-            f"camera {self._plan.camera.camera_id!r} of the site is for {expected[0]} x {expected[1]} px, another shape"
-        )
-        if first:
-            raise InputError(f"{problem}: name the right --camera, or mend its image_px in cameras.yaml")
-        self._tally.warnings.append(f"{problem}: from picture {frame.seq} on places are unknown")
+        self._watch.end_pass()
 
     def _look(self, frame: Frame) -> None:
-        self._check_shape(frame)
-        if self._scenes.begins_pass(frame):
-            self._end_pass()
-        scene = self._scenes.number(frame)
         fix = self._plan.gnss.at(frame.captured_at) if self._plan.gnss else None
-        frame = replace(frame, scene=scene, fix=fix)
-        if self._looks is not None:
-            self._looks.saw(frame)
-        found = self._plan.detector.detect(frame.image)
-        update = self._tracker.update(frame, found)
-        self._verdicts.take(update)
-        if scene != self._scene or self._verdicts.ripe(frame):
-            self._verdicts.judge()
-        self._scene = scene
-        self._verdicts.offer(frame, found, update.assignments)
-
-    def _end_pass(self) -> None:
-        self._verdicts.end_pass(self._tracker.flush())
-        if self._looks is not None:
-            self._looks.end()
+        self._watch.take(self._watch.look(frame), fix)
 
 
 def tracker_limits(source: Source, window: Window) -> TrackerLimits:
