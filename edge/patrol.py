@@ -55,7 +55,7 @@ def run_patrol(config: PatrolConfig, outbox: Outbox, bar: ProgressBar | None = N
                     source.source_id,
                     plan.detector.cue_names,
                     tracker_limits(source, plan.window),
-                    # Its pose is in cameras.yaml: one that pans would be wrong about every place, not only about motion.
+                    # Its pose is in cameras.yaml: one that pans would be wrong about every place, not only motion.
                     standing_camera=plan.camera.observed_by == "fixed",
                 )
                 watch = Watch(plan, tracker, verdicts, recorder.looks(), tally)

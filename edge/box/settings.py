@@ -13,9 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from detector.errors import InputError
 
-_ID = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Bytes = Annotated[int, Field(ge=0, le=2**50)]
+
+Interface = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:*-]{1,32}$")]
+"""Name of a network interface; ``*`` stands for any ending."""
 
 
 class _Settings(BaseModel):
@@ -85,12 +87,7 @@ class UplinkSettings(_Settings):
     """Of the budget, kept for report JSON and heartbeats: stills leave it alone."""
     metered: Literal["yes", "no", "auto"] = "auto"
     """``auto``: metered unless the way to the server goes out through one of `unmetered_interfaces`."""
-    unmetered_interfaces: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:*-]{1,32}$")], ...] = (
-        "eth*",
-        "en*",
-        "wl*",
-        "lo",
-    )
+    unmetered_interfaces: tuple[Interface, ...] = ("eth*", "en*", "wl*", "lo")
     metered_sends: Literal["reports", "stills", "clips"] = "stills"
     """The heaviest thing a metered link may carry; the rest waits for Wi-Fi."""
 
@@ -157,9 +154,7 @@ class BoxSettings(_Settings):
         ids = [camera.camera_id for camera in self.cameras]
         twice = sorted({name for name in ids if ids.count(name) > 1})
         if twice:
-            raise ValueError(
-                f"camera_id {twice[0]!r} is given twice: each camera of the box has its own in cameras.yaml"
-            )
+            raise ValueError(f"camera_id {twice[0]!r} is given twice: give each camera of the box its own")
         if self.fleet.follow and self.uplink is None:
             raise ValueError("fleet.follow needs an uplink: packs come from the server")
         return self
