@@ -1,0 +1,1 @@
+"""The rider's page, served by the box itself."""
