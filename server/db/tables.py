@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     DateTime,
     Enum,
     ForeignKey,
@@ -351,3 +352,33 @@ class LabelBox(Base):
     reviewer: Mapped[str] = mapped_column(String(220))
     """``reviewer:<name>`` who gave the verdict."""
     decided_at: Mapped[datetime]
+
+
+class FleetPack(Base):
+    """A fleet pack that boxes can be offered; the file lies in the pack store under its SHA-256."""
+
+    __tablename__ = "fleet_packs"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    version: Mapped[str] = mapped_column(String(40), unique=True)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    signer: Mapped[str] = mapped_column(String(100))
+    made_at: Mapped[datetime]
+    site_name: Mapped[str] = mapped_column(String(200))
+    model_name: Mapped[str] = mapped_column(String(200))
+    only_devices: Mapped[list[str]]
+    """Device ids that the pack itself names; empty for any."""
+    uploaded_at: Mapped[datetime]
+    uploaded_by: Mapped[str] = mapped_column(String(220))
+    share_percent: Mapped[int]
+    """Of all boxes, 0..100; which of them, is told by `server.fleet.offers.turn_percent`."""
+    paused: Mapped[bool]
+
+
+class FleetPackDevice(Base):
+    """A box that a person chose for a pack, whatever its share is."""
+
+    __tablename__ = "fleet_pack_devices"
+
+    pack_sha256: Mapped[str] = mapped_column(ForeignKey("fleet_packs.sha256"), primary_key=True)
+    device_id: Mapped[str] = mapped_column(ForeignKey("devices.id"), primary_key=True)

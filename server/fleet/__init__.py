@@ -1,0 +1,1 @@
+"""Fleet packs at the server: kept, assigned to boxes, handed out."""
