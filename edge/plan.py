@@ -19,6 +19,7 @@ from detector.site.model import Site
 from edge.assemble import software_version
 from edge.config import Inputs, PatrolConfig, patrol_id
 from edge.gnss import FixTrack, check_overlap, read_log
+from edge.gnss.fixes import Fixes
 from edge.sources import PictureSource, Source, Window, looked_at, open_source
 from edge.survey.poses import photo_track
 
@@ -40,7 +41,7 @@ class Plan:
     detector: Detector
     sources: tuple[Source, ...]
     window: Window
-    gnss: FixTrack | None
+    gnss: Fixes | None
     privacy: PrivacyModels
     versions: Versions
     warnings: tuple[str, ...]

@@ -23,6 +23,7 @@ from detector.hit import Place
 from detector.rules.walls import WALL
 from detector.site.model import Site
 from detector.tracks import Track
+from edge.gnss.fixes import Fixes
 
 WINDOW: Final = timedelta(seconds=120)
 """Over this time the fix's error has drifted by a metre: what was seen earlier says little."""
@@ -58,17 +59,17 @@ class Shifts:
 class PassRegister:
     """Registers one source's passes as their stretches end."""
 
-    def __init__(self, site: Site, observed_by: ObservedBy, shifts: Shifts, fixes: Sequence[Fix] = ()) -> None:
+    def __init__(self, site: Site, observed_by: ObservedBy, shifts: Shifts, log: Fixes | None = None) -> None:
         """Use one for each source.
 
         Args:
             observed_by: of a standing camera nothing is ever moved: its position was surveyed.
             shifts: counted into.
-            fixes: the whole log in time order; between things it tells how the error changed.
+            log: between things it tells how the error changed; a live one grows meanwhile.
         """
         self._registrar = None if observed_by == "fixed" else Registrar(site)
         self._shifts = shifts
-        self._fixes = fixes
+        self._log = log
         self._tracks: dict[str, Track] = {}
         self._places: dict[str, Place] = {}
 
@@ -110,10 +111,11 @@ class PassRegister:
 
     def _fixes_under(self, tracks: Sequence[Track]) -> Sequence[Fix]:
         """The part of the log that the tracks lie in, never later: a live patrol has no more."""
+        fixes = self._log.fixes if self._log is not None else ()
         first = min(track.first_seen_at for track in tracks)
         last = max(track.last_seen_at for track in tracks)
-        low = bisect_left(self._fixes, first, key=_at)
-        return self._fixes[low : bisect_right(self._fixes, last, key=_at)]
+        low = bisect_left(fixes, first, key=_at)
+        return fixes[low : bisect_right(fixes, last, key=_at)]
 
     def _forget_before(self, moment: datetime) -> None:
         old = [name for name, track in self._tracks.items() if track.last_seen_at < moment]

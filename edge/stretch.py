@@ -22,9 +22,17 @@ TRACKS_MAX: Final = 300
 class Stretch:
     """Gathers finished tracks until they can be judged together."""
 
-    def __init__(self, gap_s: float) -> None:
-        """Args: gap_s: the longest time over which a rule gathers."""
-        self._gap = timedelta(seconds=gap_s)
+    def __init__(self, gap_s: float, *, wait_s: float | None = None, rest_s: float = 0.0) -> None:
+        """Use one for each source.
+
+        Args:
+            gap_s: the longest time over which a rule gathers.
+            wait_s: a finished track waits no longer than this; shorter reports sooner where the view is never empty,
+                and cuts more rows in two. `None` waits for ever: a recording ends.
+            rest_s: nothing is ripe before its last track was out of sight for so long.
+        """
+        self._gap = timedelta(seconds=max(gap_s, rest_s))
+        self._wait = None if wait_s is None else timedelta(seconds=wait_s)
         self._finished: list[Track] = []
         self._live: set[str] = set()
 
@@ -40,6 +48,8 @@ class Stretch:
         if not self._finished:
             return False
         if len(self._finished) >= TRACKS_MAX:
+            return True
+        if self._wait is not None and now - min(track.last_seen_at for track in self._finished) > self._wait:
             return True
         return not self._live and now - max(track.last_seen_at for track in self._finished) > self._gap
 

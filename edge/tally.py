@@ -7,6 +7,7 @@ from collections import Counter
 
 from detector.frame import Frame
 from edge.coverage.totals import Looked
+from edge.gnss import FixTrack
 from edge.plan import Plan
 from edge.registered import Shifts
 from edge.result import PatrolResult, ReportLine
@@ -54,7 +55,7 @@ class Tally:
             registered=self.shifts.result(),
             reports=tuple(self.reports),
             look_alikes=dict(self.look_alikes),
-            gnss=self._plan.gnss.counts if self._plan.gnss else None,
+            gnss=self._plan.gnss.counts if isinstance(self._plan.gnss, FixTrack) else None,
             partial=self.partial,
             interrupted=self.interrupted,
             warnings=tuple(self.warnings),

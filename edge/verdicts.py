@@ -7,9 +7,10 @@ seen before is kept in the site memory, for the next pass.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 
 from detector.detections import Detections
 from detector.evidence.best_frame import BestFrame, BestFrames
@@ -26,12 +27,11 @@ from detector.tracks import Track
 from detector.vocabulary import Outcome
 from edge.again import Sighting
 from edge.assemble import Origin, Shot, assemble
-from edge.memory import SiteMemory, StretchId
-from edge.outbox import Outbox
+from edge.memory import StretchId
+from edge.outbox import BodyBuilder
 from edge.plan import Plan
 from edge.registered import PassRegister
 from edge.result import report_line
-from edge.sources import Source
 from edge.stretch import Stretch, gather_gap_s
 from edge.tally import Tally
 
@@ -42,13 +42,55 @@ FOR_EVER: Final = SeenBefore(datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1,
 """More dwell than any rule asks for."""
 
 
+class SourceName(Protocol):
+    """What reports say of a source: a recording by its hash, a live camera by its name alone."""
+
+    @property
+    def source_id(self) -> str: ...
+
+    @property
+    def sha256(self) -> str: ...
+
+
+class Reports(Protocol):
+    """Where reports are put; `edge.outbox.Outbox` is one."""
+
+    @property
+    def device_id(self) -> str: ...
+
+    def put(self, hit_key: str, build: BodyBuilder) -> uuid.UUID | None:
+        """The report's id; `None` when it is not durable yet."""
+        ...
+
+
+class Memory(Protocol):
+    """What earlier passes saw; `edge.memory.SiteMemory` is one."""
+
+    def recall(self, stretch: StretchId, things: Sequence[Sighting]) -> Mapping[str, SeenBefore]: ...
+
+    def remember(self, stretch: StretchId, things: Iterable[Sighting]) -> None: ...
+
+
 class Verdicts:
     """Judges the tracks of one source, and reports those that break an order."""
 
     def __init__(
-        self, plan: Plan, source: Source, number: int, outbox: Outbox, memory: SiteMemory, tally: Tally
+        self,
+        plan: Plan,
+        source: SourceName,
+        number: int,
+        outbox: Reports,
+        memory: Memory,
+        tally: Tally,
+        *,
+        stretch: Stretch | None = None,
     ) -> None:
-        """Args: number: of the source within the patrol, from 0."""
+        """Use one for each source.
+
+        Args:
+            number: of the source within the patrol, from 0.
+            stretch: gathers what is judged together; by default as for a recording.
+        """
         self._plan = plan
         self._source = source
         self._number = number
@@ -57,14 +99,13 @@ class Verdicts:
         self._outbox = outbox
         self._tally = tally
         self._pass = 0
-        self._stretch = Stretch(gather_gap_s(plan.site))
+        self._stretch = stretch or Stretch(gather_gap_s(plan.site))
         self._best = BestFrames()
         self._places: dict[str, Place | Unplaced] = {}
         self._placing = Placing(plan.site, plan.camera)
-        fixes = plan.gnss.fixes if plan.gnss else ()
         # A camera that stands is never moved, whatever its pictures are judged as.
         standing = plan.camera.observed_by == "fixed"
-        self._register = PassRegister(plan.site, "fixed" if standing else plan.observed_by, tally.shifts, fixes)
+        self._register = PassRegister(plan.site, "fixed" if standing else plan.observed_by, tally.shifts, plan.gnss)
 
     def take(self, update: TrackUpdate) -> None:
         """What one frame did to the tracks."""
@@ -147,7 +188,8 @@ class Verdicts:
         report_id = self._outbox.put(
             key, lambda report_id: assemble(report_id, key, hit, self._shot(hit, best, tracks), self._origin())
         )
-        self._tally.reports.append(report_line(str(report_id), key, hit, synthetic=self._plan.synthetic))
+        if report_id is not None:
+            self._tally.reports.append(report_line(str(report_id), key, hit, synthetic=self._plan.synthetic))
 
     def _shot(self, hit: Hit, best: BestFrame, tracks: Mapping[str, Track]) -> Shot:
         frame = best.frame

@@ -43,16 +43,16 @@ class Watch:
         self._size_px: tuple[int, int] | None = None
 
     def look(self, frame: Frame) -> Looked:
-        """What the network finds.
+        """What the network finds."""
+        return Looked(frame, self._plan.detector.detect(frame.image))
+
+    def take(self, looked: Looked, fix: Fix | None) -> None:
+        """Follow what was found, and judge what can be judged; reports are in the outbox when this returns.
 
         Raises:
             InputError: the first picture has another shape than the camera of the site.
         """
-        self._check_shape(frame)
-        return Looked(frame, self._plan.detector.detect(frame.image))
-
-    def take(self, looked: Looked, fix: Fix | None) -> None:
-        """Follow what was found, and judge what can be judged; reports are in the outbox when this returns."""
+        self._check_shape(looked.frame)
         if self._scenes.begins_pass(looked.frame):
             self.end_pass()
         scene = self._scenes.number(looked.frame)

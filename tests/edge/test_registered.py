@@ -7,6 +7,7 @@ import pytest
 
 from detector.geo.localise import Unplaced
 from detector.hit import Place
+from edge.gnss import FixTrack
 from edge.registered import PassRegister, Registered, Shifts
 from tests.detector.geo.test_registration import MARKET, PITCHES_M, Pass, vendors
 from tests.detector.rules.test_judge import PLANE
@@ -87,7 +88,7 @@ def test_the_log_between_things_is_used_and_nothing_later():
     live = [fix for fix in drive.fixes if fix.at <= last]
     assert len(live) < len(drive.fixes)
     told, live_told, untold = (
-        PassRegister(MARKET, "vehicle", Shifts(), fixes).registered(everything, drive.places)
+        PassRegister(MARKET, "vehicle", Shifts(), FixTrack(tuple(fixes))).registered(everything, drive.places)
         for fixes in (drive.fixes, live, ())
     )
     assert told == live_told != untold

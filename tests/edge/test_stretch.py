@@ -51,3 +51,20 @@ def test_a_full_batch_waits_for_nothing() -> None:
     assert not stretch.ripe(MORNING)
     stretch.take(_ended(TRACKS_MAX - 1))
     assert stretch.ripe(MORNING)
+
+
+def test_where_the_view_is_never_empty_nothing_waits_for_ever() -> None:
+    stretch = Stretch(gap_s=5, wait_s=30)
+    stretch.take(_seen(0, 1))
+    stretch.take(_ended(0))
+    ended_at = track(0).last_seen_at
+    assert not stretch.ripe(ended_at + timedelta(seconds=30))
+    assert stretch.ripe(ended_at + timedelta(seconds=31))
+
+
+def test_nothing_is_ripe_before_its_rest_is_over() -> None:
+    stretch = Stretch(gap_s=1, rest_s=6)
+    stretch.take(_ended(0))
+    ended_at = track(0).last_seen_at
+    assert not stretch.ripe(ended_at + timedelta(seconds=6))
+    assert stretch.ripe(ended_at + timedelta(seconds=7))
