@@ -46,6 +46,19 @@ class AlarmBeat(_Wire):
     since: Utc
 
 
+class OriginalAnswer(_Wire):
+    """The box's word on an original that it was asked for and will not send."""
+
+    report_id: uuid.UUID
+    sha256: Sha256
+    answer: Literal["refused", "gone"]
+    """``refused``: the box's policy lets none leave; ``gone``: deleted when its time was over, or never kept."""
+
+
+def _is_empty(value: object) -> bool:
+    return value == ()
+
+
 class Heartbeat(_Wire):
     """What a box says of itself; never a picture, and no position: where a rider is now is nobody's business here."""
 
@@ -66,6 +79,8 @@ class Heartbeat(_Wire):
     alarms: Annotated[tuple[AlarmBeat, ...], Field(max_length=64)]
     asks_about: Annotated[tuple[uuid.UUID, ...], Field(max_length=500)] = ()
     """Reports whose originals will soon be deleted: the server says which of them it wants kept."""
+    originals: Annotated[tuple[OriginalAnswer, ...], Field(max_length=100, exclude_if=_is_empty)] = ()
+    """Of the originals asked for in the last orders, those that will not come."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
 

@@ -106,5 +106,35 @@ class Detached(_Event):
     to_case_id: int
 
 
-Event = Annotated[Decided | Undone | Opened | Attached | Detached, Field(discriminator="event")]
+class OriginalAsked(_Event):
+    """A reviewer asked for an unblurred original of a report, and said why."""
+
+    event: Literal["original_asked"] = "original_asked"
+    report_id: ReportId
+    sha256: Sha256
+    reason: Name
+
+
+class OriginalAnswered(_Event):
+    """What became of an original that was asked for; ``deleted``: here, when its time was over."""
+
+    event: Literal["original_answered"] = "original_answered"
+    report_id: ReportId
+    sha256: Sha256
+    answer: Literal["refused", "gone", "stored", "deleted"]
+
+
+class OriginalSeen(_Event):
+    """A reviewer looked at an unblurred original, and said why."""
+
+    event: Literal["original_seen"] = "original_seen"
+    report_id: ReportId
+    sha256: Sha256
+    reason: Name
+
+
+Event = Annotated[
+    Decided | Undone | Opened | Attached | Detached | OriginalAsked | OriginalAnswered | OriginalSeen,
+    Field(discriminator="event"),
+]
 """One line of the history."""

@@ -56,6 +56,23 @@ class EvidenceState(StrEnum):
     STORED = "stored"
 
 
+class OriginalState(StrEnum):
+    """Where an unblurred original is."""
+
+    AT_BOX = "at_box"
+    """Encrypted on the box, and nobody asked for it."""
+    WANTED = "wanted"
+    """A reviewer asked for it, with a reason; the box has not answered yet."""
+    REFUSED = "refused"
+    """The box's policy lets no original leave."""
+    GONE = "gone"
+    """The box no longer has it: its time was over, or there was no room."""
+    STORED = "stored"
+    """Here, held to the hash in the sealed report."""
+    DELETED = "deleted"
+    """Was here, and its time was over."""
+
+
 class CaseState(StrEnum):
     """Where a case stands. Dispatch and what follows it build on `CONFIRMED`."""
 
@@ -108,6 +125,7 @@ class Base(DeclarativeBase):
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
         datetime: UtcDateTime(),
         EvidenceState: _enum(EvidenceState),
+        OriginalState: _enum(OriginalState),
         CaseState: _enum(CaseState),
         RejectFamily: _enum(RejectFamily),
         BoxOrigin: _enum(BoxOrigin),
@@ -209,6 +227,7 @@ class Report(Base):
     """The position is made up for a demonstration."""
     received_at: Mapped[datetime]
     evidence: Mapped[list[Evidence]] = relationship(back_populates="report", order_by="Evidence.position")
+    originals: Mapped[list[Original]] = relationship(back_populates="report", order_by="Original.position")
     sighting: Mapped[Sighting] = relationship(back_populates="report")
 
 
@@ -235,6 +254,32 @@ class Evidence(Base):
     state: Mapped[EvidenceState]
     stored_at: Mapped[datetime | None]
     report: Mapped[Report] = relationship(back_populates="evidence")
+
+
+class Original(Base):
+    """One unblurred original that a report names; its bytes come only when a reviewer asks and the box allows it."""
+
+    __tablename__ = "originals"
+
+    report_id: Mapped[str] = mapped_column(ForeignKey("reports.id"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)
+    position: Mapped[int]
+    """Order in the report, from 0."""
+    role: Mapped[str] = mapped_column(String(32))
+    media_type: Mapped[str] = mapped_column(String(64))
+    size_bytes: Mapped[int]
+    begins_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    width_px: Mapped[int]
+    height_px: Mapped[int]
+    state: Mapped[OriginalState] = mapped_column(index=True)
+    asked_by: Mapped[str | None] = mapped_column(String(220))
+    """``reviewer:<name>`` who asked for it last."""
+    reason: Mapped[str | None] = mapped_column(String(200))
+    asked_at: Mapped[datetime | None]
+    answered_at: Mapped[datetime | None]
+    """When it was refused, found gone, stored, or deleted here."""
+    report: Mapped[Report] = relationship(back_populates="originals")
 
 
 class Upload(Base):

@@ -14,6 +14,7 @@ from detector.vocabulary import Text
 from server.cases.associate import associate, cell_of
 from server.db.tables import Device, Evidence, EvidenceState, Report
 from server.errors import Conflict, Forbidden, NotFound, Refused
+from server.originals import asking as originals
 from server.security.devices import KnownDevice
 from server.settings import Limits
 
@@ -83,6 +84,7 @@ def accept(
             )
     report = _row(sealed, now)
     report.evidence = _evidence(session, body)
+    report.originals = originals.named(body)
     session.add(report)
     sender = session.get(Device, device.id)
     if sender is not None:

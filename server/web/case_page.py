@@ -21,6 +21,9 @@ from server.cases.actions import (
     Detached,
     Event,
     Opened,
+    OriginalAnswered,
+    OriginalAsked,
+    OriginalSeen,
     RedrawBox,
     Reject,
     Undone,
@@ -31,6 +34,13 @@ from server.web import case_list, reasons
 from server.web.pictures import Picture, cue_text, picture
 from server.web.position_error import PositionError, error_from, error_of
 from server.web.reasons import ReasonChoice
+
+_ANSWER_WORDS = {
+    "refused": Text("终端策略不允许原件离开终端", "the box's policy lets no original leave"),
+    "gone": Text("终端已无该原件", "the box no longer has the original"),
+    "stored": Text("原件已到达，与封印报告一致", "the original arrived, as the sealed report names it"),
+    "deleted": Text("原件到期，已从服务器删除", "the original's time was over: deleted here"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +266,12 @@ def _words(event: Event) -> Text:
             return Text(f"并入一次目击{share}", f"sighting attached{share}")
         case Detached(to_case_id=other):
             return Text(f"一次目击移至案件 {other}", f"sighting moved to case {other}")
+        case OriginalAsked(reason=reason):
+            return Text(f"调取未打码原件：{reason}", f"unblurred original asked for: {reason}")
+        case OriginalSeen(reason=reason):
+            return Text(f"查看未打码原件：{reason}", f"unblurred original looked at: {reason}")
+        case OriginalAnswered(answer=answer):
+            return _ANSWER_WORDS[answer]
 
 
 def _decision_words(decision: Confirm | Reject | ChangeCue | RedrawBox) -> Text:
