@@ -55,6 +55,8 @@ class LinkHealth:
         sent_today_bytes, budget_bytes: of today's budget; `None` without one.
         clock_offset_s: how far the server's clock is ahead of the box's own.
         trouble: what keeps it from sending, "" when nothing does.
+        used: whether the box has a server at all.
+        refused: the server does not know this device's token (any more).
     """
 
     contact_age_s: float | None = None
@@ -63,6 +65,8 @@ class LinkHealth:
     budget_bytes: int | None = None
     clock_offset_s: float | None = None
     trouble: str = ""
+    used: bool = True
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
