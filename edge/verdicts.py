@@ -8,7 +8,7 @@ seen before is kept in the site memory, for the next pass.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
@@ -84,12 +84,14 @@ class Verdicts:
         tally: Tally,
         *,
         stretch: Stretch | None = None,
+        told: Callable[[Hit], bool] | None = None,
     ) -> None:
         """Use one for each source.
 
         Args:
             number: of the source within the patrol, from 0.
             stretch: gathers what is judged together; by default as for a recording.
+            told: whether a hit was reported already, by a camera that has not moved since; it is then left out.
         """
         self._plan = plan
         self._source = source
@@ -98,6 +100,7 @@ class Verdicts:
         self._judged = 0
         self._outbox = outbox
         self._tally = tally
+        self._told = told
         self._pass = 0
         self._stretch = stretch or Stretch(gather_gap_s(plan.site))
         self._best = BestFrames()
@@ -142,7 +145,7 @@ class Verdicts:
         ):
             if hit.look_alike is not None:
                 self._tally.look_alikes[hit.look_alike] += hit.count
-            else:
+            elif self._told is None or not self._told(hit):
                 self._report(hit, batch)
         self._memory.remember(stretch, seen)
         self._tally.seen_before += len(earlier)
