@@ -36,6 +36,8 @@ class LookSettings(_Settings):
     """With ``time``, and with ``distance`` while nobody knows how fast the vehicle is."""
     standing_every_s: Seconds = 10.0
     """With ``distance`` while standing, and with ``motion`` while nothing moves."""
+    moving_every_s: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 0.2
+    """With ``motion`` while something moves; 0 takes every picture."""
 
 
 class CameraSettings(_Settings):
