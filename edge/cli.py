@@ -70,6 +70,12 @@ def patrol(
     from_s: Annotated[float, typer.Option(help="Begin so many seconds into each source.")] = 0.0,
     to_s: Annotated[float | None, typer.Option(help="Stop so many seconds into each source.")] = None,
     every_s: Annotated[float, typer.Option(help="Look at one picture in so many seconds; 0 looks at all.")] = 0.0,
+    every_m: Annotated[
+        float, typer.Option(help="Look at one picture in so many metres driven, by the GNSS log. 每行驶多少米看一次")
+    ] = 0.0,
+    by_motion: Annotated[
+        bool, typer.Option("--by-motion", help="Standing camera: look only while something moves. 有动静才看")
+    ] = False,
     observed_by: Annotated[
         Observer | None, typer.Option(help="Judge as seen by this observer; default: what the camera is.")
     ] = None,
@@ -116,7 +122,7 @@ def patrol(
         poses=poses,
         start_utc=tuple(parse_utc(text, "--start-utc") for text in start_utc or ()),
         interval_s=interval_s,
-        window=Window(from_s, to_s, every_s),
+        window=Window(from_s, to_s, every_s, every_m, by_motion),
         observed_by=observed_by.value if observed_by else None,
         threads=threads,
         face_model=face_model,

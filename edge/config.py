@@ -71,6 +71,10 @@ class PatrolConfig:
             raise InputError("--gnss-offset-s shifts a GNSS log: give one with --gnss")
         if not abs(self.gnss_offset_s) <= _OFFSET_MAX_S:  # so written, a NaN is refused too
             raise InputError(f"--gnss-offset-s {self.gnss_offset_s:g} must be a number of at most {_OFFSET_MAX_S:,} s")
+        if self.window.every_m and self.gnss is None:
+            raise InputError(
+                "--every-m counts metres by a GNSS log: give one with --gnss, or look by time with --every-s"
+            )
         if not 1 <= self.threads <= _THREADS_MAX:
             raise InputError(f"--threads {self.threads} must be 1 to {_THREADS_MAX}")
 
@@ -94,7 +98,7 @@ class Inputs:
 
 def patrol_id(config: PatrolConfig, inputs: Inputs) -> str:
     """Name of the patrol, 32 hex digits: the same inputs and flags give the same name, and so the same hit keys."""
-    parts = [
+    parts: list[object] = [
         inputs.device_id,
         [(s.sha256, s.starts_at.isoformat()) for s in inputs.sources],
         inputs.gnss_sha256,
@@ -106,4 +110,7 @@ def patrol_id(config: PatrolConfig, inputs: Inputs) -> str:
         config.interval_s,
         [config.window.from_s, config.window.to_s, config.window.every_s],
     ]
+    if config.window.every_m or config.window.by_motion:
+        # Only then: patrols of before keep their names.
+        parts.append([config.window.every_m, config.window.by_motion])
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]

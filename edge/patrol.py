@@ -18,6 +18,7 @@ from detector.frame import Frame
 from detector.tracking import Tracker, TrackerLimits
 from edge.config import PatrolConfig
 from edge.coverage.recorder import Recorder
+from edge.gnss.odometer import Odometer
 from edge.interrupt import CtrlC, ctrl_c
 from edge.memory import SiteMemory
 from edge.outbox import Outbox
@@ -86,7 +87,8 @@ class _SourcePatrol:
         end_s = self._plan.window.to_s or self._source.duration_s
         self._bar.begin(self._source.source_id, total=end_s)
         try:
-            with closing(frames(self._source, self._plan.window)) as pictures:
+            way = Odometer(self._plan.gnss.fixes).way_m if self._plan.gnss else None
+            with closing(frames(self._source, self._plan.window, way)) as pictures:
                 for frame in pictures:
                     self._pressed.check()
                     self._look(frame)

@@ -60,6 +60,12 @@ def make_plan(config: PatrolConfig, device_id: str) -> Plan:
     """
     site = load_site(config.site)
     camera = _camera(site, config)
+    observed_by = config.observed_by or camera.observed_by
+    if config.window.by_motion and observed_by != "fixed":
+        raise InputError(
+            f"--by-motion is for a camera that stands, and {camera.camera_id} does not: look by way with --every-m, or "
+            "say --observed-by fixed if the vehicle stands and stares"
+        )
     sources = _sources(config)
     track, warnings = _gnss(config, camera, sources)
     warnings += _odd_places(track, site, sure=config.gnss_sure)
@@ -67,7 +73,6 @@ def make_plan(config: PatrolConfig, device_id: str) -> Plan:
     # Whether people can be blurred at all must show now, not at the first report.
     privacy = open_privacy_models(config.face_model, config.plate_model)
     blur_people(np.zeros((64, 64, 3), np.uint8), Detections.empty(detector.cue_names), privacy)
-    observed_by = config.observed_by or camera.observed_by
     inputs = Inputs(
         device_id=device_id,
         sources=sources,

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Final, cast
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as PilImage
 from PIL import UnidentifiedImageError
 
@@ -29,6 +31,7 @@ from edge.sources.source import (
     Looks,
     Picture,
     PictureSource,
+    WayOf,
     Window,
     file_sha256,
     folder_sha256,
@@ -70,23 +73,24 @@ def probe_pictures(folder: Path, start_utc: datetime | None, interval_s: float |
     )
 
 
-def picture_frames(source: PictureSource, window: Window) -> Generator[Frame, None, None]:
+def picture_frames(source: PictureSource, window: Window, way: WayOf | None = None) -> Generator[Frame, None, None]:
     """The pictures inside a window, in order. A picture that cannot be read is skipped.
 
     Raises:
         SourceUnreadableError: none could be read.
         SourceDamagedError: after the last one, when some could not be read.
     """
-    looks = Looks(window)
+    looks = Looks(window, source.starts_at, way)
     broken: list[str] = []
     handed_out = 0
     for seq, picture in enumerate(source.pictures):
         if looks.over(picture.at_s):
             break
-        if not looks.wanted(picture.at_s):
-            continue
+        read = lru_cache(maxsize=1)(partial(_read, picture.path))
         try:
-            image = _read(picture.path)
+            if not looks.wanted(picture.at_s, partial(_green, read)):
+                continue
+            image = read()
         except SourceUnreadableError as error:
             broken.append(str(error))
             continue
@@ -107,6 +111,11 @@ def picture_frames(source: PictureSource, window: Window) -> Generator[Frame, No
             f"skipped; the first: {broken[0]}",
             frames=handed_out,
         )
+
+
+def _green(read: Callable[[], Image]) -> NDArray[np.uint8]:
+    """Brightness of a picture (H, W), near enough to tell motion."""
+    return read()[:, :, 1]
 
 
 def _natural(path: Path) -> tuple[tuple[bool, int, str], ...]:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from detector.errors import InputError
+from edge.sources.motion import MotionMeter
+from edge.sources.pace import Pace, Pacer
+
+WayOf = Callable[[datetime], float | None]
+"""Metres driven at a moment (UTC), `None` where nobody knows: `edge.gnss.odometer.Odometer.way_m`."""
 
 _NAME_MAX = 120
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffd]")
@@ -23,6 +31,10 @@ SECONDS_MAX: Final = 10_000_000
 """No recording is longer (115 days)."""
 
 
+METRES_MAX: Final = 100.0
+"""No patrol looks less often."""
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """The part of a source that is looked at, in seconds from its first picture.
@@ -31,12 +43,17 @@ class Window:
         from_s: pictures before are skipped (they still count in `Frame.seq`).
         to_s: pictures at or after are not read; `None` reads to the end.
         every_s: at most one picture in each interval of this length; 0 takes every picture. Longer is cheaper, but
-            quick things are missed and tracks break.
+            quick things are missed and tracks break. With `every_m` it counts only where the way is unknown, with
+            `by_motion` only while something moves.
+        every_m: one picture in each stretch of so many metres driven; 0 does not ask for the way.
+        by_motion: only pictures in which something moves, and one in ten seconds besides: for a standing camera.
     """
 
     from_s: float = 0.0
     to_s: float | None = None
     every_s: float = 0.0
+    every_m: float = 0.0
+    by_motion: bool = False
 
     def __post_init__(self) -> None:
         for flag, seconds in (("--from-s", self.from_s), ("--every-s", self.every_s), ("--to-s", self.to_s)):
@@ -45,26 +62,39 @@ class Window:
                 raise InputError(f"{flag} {seconds:g} must be 0 to {SECONDS_MAX:,} seconds")
         if self.to_s is not None and self.to_s <= self.from_s:
             raise InputError(f"--to-s {self.to_s:g} must be above --from-s {self.from_s:g}")
+        if not 0 <= self.every_m <= METRES_MAX:
+            raise InputError(f"--every-m {self.every_m:g} must be 0 to {METRES_MAX:g} metres")
+        if self.every_m and self.by_motion:
+            raise InputError("--every-m is for a vehicle, --by-motion for a camera that stands: give one of them")
+
+    @property
+    def pace(self) -> Pace:
+        """How often it is looked at inside."""
+        return Pace(every_m=self.every_m, by_motion=self.by_motion, every_s=self.every_s)
 
 
 class Looks:
-    """Decides which pictures of a source are looked at, from their times alone."""
+    """Decides which pictures of a source are looked at, before any is converted."""
 
-    def __init__(self, window: Window) -> None:
+    def __init__(self, window: Window, starts_at: datetime, way: WayOf | None = None) -> None:
+        """Use one for each source; `way` is asked only where the window looks by way."""
         self._window = window
-        self._last_interval = -1
+        self._starts_at = starts_at
+        self._way = way if window.every_m else None
+        self._pacer = Pacer(window.pace)
+        self._motion = MotionMeter() if window.by_motion else None
 
-    def wanted(self, at_s: float) -> bool:
-        """Whether the picture at `at_s` is to be looked at; ask once for each, in order."""
+    def wanted(self, at_s: float, luma: Callable[[], NDArray[np.uint8]]) -> bool:
+        """Whether the picture at `at_s` is to be looked at; ask once for each, in order.
+
+        Args:
+            luma: gives its brightness (H, W); called only when looking by motion.
+        """
         if at_s < self._window.from_s:
             return False
-        if self._window.every_s:
-            # The half millisecond keeps 0.3 / 0.1 = 2.9999 in its own interval.
-            interval = int((at_s - self._window.from_s + 5e-4) / self._window.every_s)
-            if interval == self._last_interval:
-                return False
-            self._last_interval = interval
-        return True
+        way_m = self._way(self._starts_at + timedelta(seconds=at_s)) if self._way else None
+        motion = self._motion.update(luma(), at_s) if self._motion else 1.0
+        return self._pacer.wants(at_s - self._window.from_s, way_m=way_m, motion=motion)
 
     def over(self, at_s: float) -> bool:
         """Whether the window has ended."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from datetime import datetime, timedelta
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -17,11 +18,12 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from detector.frame import Frame, Image
 from edge.clock import capture_start, container_start
 from edge.sources.errors import SourceDamagedError, SourceNotFoundError, SourceUnreadableError
-from edge.sources.source import MAX_PIXELS, Looks, VideoSource, Window, file_sha256, safe_name
+from edge.sources.source import MAX_PIXELS, Looks, VideoSource, WayOf, Window, file_sha256, safe_name
 
 # Playlists and other formats that make the demuxer open further files or addresses are left out on purpose.
 _FORMATS = "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,gif,h264,hevc,mjpeg,flv,asf,m4v,ogg,ivf"
@@ -29,6 +31,9 @@ _OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
 
 _TURN = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, -90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, -180: cv2.ROTATE_180}
 """PyAV's rotation (degrees counter-clockwise, from the container's display matrix) to the turn that sets it upright."""
+
+_LUMA_FIRST = ("yuv4", "yuvj4", "nv12", "nv21", "gray")
+"""Pixel formats whose first plane is the luma; packed ones (yuyv422) and RGB are not among them."""
 
 _MISSING_END_S = 1.0
 """A container may promise this much more than it holds (rounding, a last long frame) before it counts as cut off."""
@@ -53,7 +58,7 @@ def probe_video(path: Path, start_utc: datetime | None) -> VideoSource:
         )
 
 
-def video_frames(source: VideoSource, window: Window) -> Generator[Frame, None, None]:
+def video_frames(source: VideoSource, window: Window, way: WayOf | None = None) -> Generator[Frame, None, None]:
     """The pictures of a video inside a window, in order; the file is closed when the generator ends or is closed.
 
     Pictures before the window are decoded and dropped, never sought over: so a picture has the same `seq` whatever
@@ -66,14 +71,14 @@ def video_frames(source: VideoSource, window: Window) -> Generator[Frame, None, 
     container, stream = _open(source.path)
     with container:
         reader = _Reader(stream)
-        looks = Looks(window)
+        looks = Looks(window, source.starts_at, way)
         to_bgr = VideoReformatter()
         handed_out = 0
         for picture in reader.pictures(container.demux(stream)):
             at_s = reader.at_s
             if looks.over(at_s):
                 return
-            if looks.wanted(at_s):
+            if looks.wanted(at_s, partial(luma_of, picture)):
                 handed_out += 1
                 yield Frame(
                     image=_upright_bgr(picture, to_bgr, source),
@@ -193,6 +198,17 @@ def _upright_bgr(picture: VideoFrame, to_bgr: VideoReformatter, source: VideoSou
     image = cast("Image", to_bgr.reformat(picture, format="bgr24").to_ndarray())
     turn = _TURN.get(picture.rotation)
     return image if turn is None else cast("Image", np.asarray(cv2.rotate(image, turn)))
+
+
+def luma_of(picture: VideoFrame) -> NDArray[np.uint8]:
+    """Brightness of a decoded picture, uint8 (H, W), not turned upright: a view into the decoder's own buffer where it
+    has an 8-bit luma plane, as camera streams do.
+    """
+    if picture.format.name.startswith(_LUMA_FIRST) and picture.format.components[0].bits == 8:
+        plane = picture.planes[0]
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+        return rows[:, : plane.width]
+    return cast("NDArray[np.uint8]", picture.reformat(format="gray").to_ndarray())
 
 
 def _promised_s(container: InputContainer, stream: VideoStream) -> float | None:
