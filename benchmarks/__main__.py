@@ -13,6 +13,7 @@ BENCHMARKS = (
     "clean_clips",
     "patrol_cost",
     "model_cost",
+    "edge_throughput",
     "scenes",
     "privacy_recall",
     "appearance_roc",
