@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,8 +11,13 @@ from detector.errors import InputError
 from edge.durable import disk_full
 
 
-def prepare(database: sqlite3.Connection, path: Path, schema: str, version: int) -> None:
-    """Make writes durable, and the tables when the file is new.
+def prepare(
+    database: sqlite3.Connection, path: Path, schema: str, version: int, upgrades: Mapping[int, str] | None = None
+) -> None:
+    """Make writes durable; make the tables when the file is new, and bring older ones to this version.
+
+    Args:
+        upgrades: what brings the version before to this one, by version.
 
     Raises:
         InputError: a newer Kerbwatch wrote the file.
@@ -24,6 +29,10 @@ def prepare(database: sqlite3.Connection, path: Path, schema: str, version: int)
         raise InputError(f"{path} was written by a newer Kerbwatch (format {found}): update this one")
     if found == 0:
         database.executescript(f"BEGIN IMMEDIATE; {schema} PRAGMA user_version = {version}; COMMIT;")
+        return
+    for step in range(found + 1, version + 1):
+        text = (upgrades or {}).get(step, "")
+        database.executescript(f"BEGIN IMMEDIATE; {text} PRAGMA user_version = {step}; COMMIT;")
 
 
 @contextmanager

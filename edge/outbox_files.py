@@ -13,7 +13,7 @@ from edge.database import prepare, translated
 from edge.durable import fsync_dir
 
 LOCK_FILE: Final = "outbox.lock"
-_VERSION = 1
+_VERSION = 2
 
 _SCHEMA = """
 CREATE TABLE hits (
@@ -43,7 +43,8 @@ CREATE TABLE files (
     mismatches INTEGER NOT NULL DEFAULT 0,
     attempts INTEGER NOT NULL DEFAULT 0,
     next_attempt_at REAL NOT NULL DEFAULT 0,
-    last_error TEXT
+    last_error TEXT,
+    role TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE TABLE report_files (
     report_id TEXT NOT NULL REFERENCES reports (report_id),
@@ -51,7 +52,26 @@ CREATE TABLE report_files (
     PRIMARY KEY (report_id, sha256)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX report_files_by_file ON report_files (sha256);
+CREATE TABLE sent_bytes (
+    day TEXT PRIMARY KEY,
+    bytes INTEGER NOT NULL
+) STRICT;
 """
+_UPGRADES = {
+    2: """
+ALTER TABLE files ADD COLUMN role TEXT NOT NULL DEFAULT '';
+UPDATE files SET role = coalesce((
+    SELECT max(item.value ->> '$.role')
+    FROM report_files JOIN reports USING (report_id),
+        json_each(CAST(reports.sealed AS TEXT), '$.body.evidence') AS item
+    WHERE report_files.sha256 = files.sha256 AND item.value ->> '$.sha256' = files.sha256
+), '');
+CREATE TABLE sent_bytes (
+    day TEXT PRIMARY KEY,
+    bytes INTEGER NOT NULL
+) STRICT;
+"""
+}
 
 
 def hold(folder: Path) -> int:
@@ -78,7 +98,7 @@ def connect(path: Path) -> sqlite3.Connection:
     with translated(path):
         database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
         try:
-            prepare(database, path, _SCHEMA, _VERSION)
+            prepare(database, path, _SCHEMA, _VERSION, _UPGRADES)
             database.execute("PRAGMA foreign_keys = ON")
         except BaseException:
             database.close()

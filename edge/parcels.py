@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from detector.errors import InputError
 from detector.report import ReportBody
@@ -32,6 +32,21 @@ class ReportState(StrEnum):
     """The server finds the body invalid: kept here for a person to look at."""
 
 
+Releasable = Literal["held", "conflict", "refused"]
+"""States that end only by a person's word: files that are held, reports in conflict or refused."""
+
+
+class Load(IntEnum):
+    """How heavy a thing the link may carry now."""
+
+    NOTHING = 0
+    REPORTS = 1
+    """Report JSON and heartbeats."""
+    STILLS = 2
+    CLIPS = 3
+    """Everything, originals that were asked for included."""
+
+
 class FileState(StrEnum):
     """How far an evidence file has come."""
 
@@ -47,7 +62,7 @@ class Quota:
     """How much disk the outbox may take.
 
     Attributes:
-        bytes_max: of evidence files. Reached, acknowledged evidence is dropped, oldest first; unsent never is.
+        bytes_max: of evidence files. Reached, evidence is dropped in the order of `edge.outbox_room`.
         reserve_bytes: left free on the file system for everything else on the device.
     """
 
@@ -145,6 +160,8 @@ class Counts:
     files_waiting: int
     files_held: int
     bytes_waiting: int
+    files_given_up: int = 0
+    """Dropped for want of room before they were sent; see `edge.outbox_room`."""
 
     @property
     def waiting(self) -> int:

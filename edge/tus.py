@@ -28,13 +28,13 @@ class ChecksumMismatch(PermanentError):
     """What the server received does not match the hash (460)."""
 
 
-def create(client: ServerClient, sha256: str, size_bytes: int) -> tuple[str, int]:
+def create(client: ServerClient, sha256: str, size_bytes: int, *, path: str = EVIDENCE_PATH) -> tuple[str, int]:
     """Announce a file; gives its upload URL and how many bytes the server has already.
 
     Raises:
         TransientError, PermanentError: see `edge.wire`.
     """
-    url = client.url(EVIDENCE_PATH)
+    url = client.url(path)
     metadata = f"sha256 {base64.b64encode(sha256.encode()).decode()}"
     headers = {**VERSION, "Upload-Length": str(size_bytes), "Upload-Metadata": metadata}
     answer = client.request("POST", url, headers=headers, content=b"")

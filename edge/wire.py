@@ -22,13 +22,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 from pydantic import SecretStr
 
 from detector.errors import InputError, PermanentError, TransientError
+from edge.server_clock import TIME_HEADER, ServerClock
+from edge.wire_bytes import HANDSHAKE_BYTES, answer_bytes, request_bytes
 
 RETRY_AFTER_MAX_S: Final = 3600.0
 _ANSWER_MAX_BYTES = 64 * 1024
@@ -135,11 +137,35 @@ def server_base(url: str) -> str:
     return f"{parts.scheme}://{host}{f':{port}' if port and port != default else ''}{parts.path.rstrip('/')}"
 
 
+class Meter(Protocol):
+    """Counts bytes on the link, before they go out as far as that is known."""
+
+    def spend(self, count: int) -> None:
+        """So many bytes more.
+
+        Raises:
+            TransientError: they cannot be counted; the request is not sent.
+        """
+        ...
+
+
 class ServerClient:
     """Speaks to one server. Not for several threads at once."""
 
-    def __init__(self, server_url: str, token: SecretStr | None = None, *, timeouts: Timeouts | None = None) -> None:
+    def __init__(
+        self,
+        server_url: str,
+        token: SecretStr | None = None,
+        *,
+        timeouts: Timeouts | None = None,
+        meter: Meter | None = None,
+        clock: ServerClock | None = None,
+    ) -> None:
         """Prepare a client; nothing is sent yet.
+
+        Args:
+            meter: told of every byte, see `edge.wire_bytes`.
+            clock: told the server's time at each answer.
 
         Raises:
             InputError: see `server_base`.
@@ -147,6 +173,10 @@ class ServerClient:
         self.base_url = server_base(server_url)
         self._token = token
         self._timeouts = timeouts or Timeouts()
+        self._meter = meter
+        self._clock = clock
+        self.answered_s: float | None = None
+        """When the server last answered anything, by `time.monotonic`."""
         silence_s = self._timeouts.silence_s
         self._http = httpx.Client(
             timeout=httpx.Timeout(silence_s, connect=self._timeouts.connect_s),
@@ -191,20 +221,44 @@ class ServerClient:
             LinkError, ServerBusy, TooLarge, NotEnrolled, WrongServer: see the module's docstring. Every other status
                 is the caller's to judge.
         """
-        sent = dict(headers or {})
-        if self._token is not None:
-            sent["Authorization"] = f"Bearer {self._token.get_secret_value()}"
         try:
-            with self._http.stream(method, url, headers=sent, content=content) as response:
-                body = self._read(response)
-                headers_got = {name.lower(): value for name, value in response.headers.items()}
-                answer = Answer(response.status_code, headers_got, body)
+            answer = self._exchange(method, url, dict(headers or {}), content)
         except httpx.TransportError as error:
             raise LinkError(f"no answer from {self.base_url}: {error or type(error).__name__}") from error
         except httpx.HTTPError as error:
             raise ServerBusy(f"unreadable answer from {self.base_url}: {error}") from error
         self._judge(answer)
         return answer
+
+    def _exchange(self, method: str, url: str, headers: dict[str, str], content: bytes | None) -> Answer:
+        if self._token is not None:
+            headers["Authorization"] = f"Bearer {self._token.get_secret_value()}"
+        request = self._http.build_request(method, url, headers=headers, content=content)
+        connected = 0
+
+        def trace(event: str, _: object) -> None:
+            nonlocal connected
+            connected += event == "connection.connect_tcp.complete"
+
+        request.extensions["trace"] = trace
+        self._spend(request_bytes(request, len(content or b"")))
+        begun_s = time.monotonic()
+        response = self._http.send(request, stream=True)
+        try:
+            answered_s = time.monotonic()
+            body = self._read(response)
+        finally:
+            response.close()
+            self._spend(answer_bytes(response) + connected * HANDSHAKE_BYTES)
+        got = {name.lower(): value for name, value in response.headers.items()}
+        self.answered_s = answered_s
+        if self._clock is not None:
+            self._clock.heard(got.get(TIME_HEADER), begun_s, answered_s)
+        return Answer(response.status_code, got, body)
+
+    def _spend(self, count: int) -> None:
+        if self._meter is not None:
+            self._meter.spend(count)
 
     def _read(self, response: httpx.Response) -> bytes:
         until = time.monotonic() + self._timeouts.answer_s

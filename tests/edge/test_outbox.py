@@ -152,7 +152,7 @@ def test_quota_drops_what_the_server_has_and_never_the_unsent(tmp_path: Path) ->
     size = len(picture(0))
     with Outbox.open(tmp_path / "state", quota=Quota(bytes_max=2 * size + 900, reserve_bytes=0)) as box:
         first, second = put(box, 0), put(box, 1)
-        with pytest.raises(TransientError, match=r"unsent evidence is never dropped \(\d+ bytes needed, \d+ free\)"):
+        with pytest.raises(TransientError, match=r"full pictures are never dropped \(\d+ bytes needed, \d+ free\)"):
             put(box, 2)
         assert len(names(tmp_path / "state")) == 2
         box.mark_sent(first)
@@ -196,14 +196,20 @@ def test_a_newer_database_is_refused(tmp_path: Path) -> None:
         Outbox.open(tmp_path)
 
 
-def test_a_clock_set_back_does_not_freeze_the_uploads(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("jump_s", [-86_400.0, 86_400.0])
+def test_no_clock_starts_or_holds_up_an_upload(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jump_s: float
+) -> None:
     report_id = put(outbox, 0)
     outbox.defer_report(report_id, "busy", 60)
+    then = time.time()
+    monkeypatch.setattr(time, "time", lambda: then + jump_s)
     assert outbox.next_unsent() is None
     assert 0 < (outbox.next_due_in_s() or 0) <= 60
-    monkeypatch.setattr(time, "time", lambda: 1_000_000.0)  # 1970
-    assert outbox.next_unsent() is not None
-    assert outbox.next_due_in_s() == 0
+    outbox.close()
+    with Outbox.open(tmp_path / "state") as again:  # a wait ends with the process
+        assert again.next_unsent() is not None
+        assert again.next_due_in_s() == 0
 
 
 # -- a full disk, for real ---------------------------------------------------------------------------------------------
@@ -235,7 +241,7 @@ def test_a_disk_that_fills_up_behind_our_back(
     """The check before writing sees room; then the picture's write fails, or the picture fits and the row does not."""
     with Outbox.open(tiny_disk / "state", quota=Quota(reserve_bytes=0)) as box:
         first = put(box, 0)
-        monkeypatch.setattr("edge.outbox.free_bytes", lambda _: 2**40)
+        monkeypatch.setattr("edge.outbox_room.free_bytes", lambda _: 2**40)
         hog_bytes = os.statvfs(tiny_disk).f_bavail * os.statvfs(tiny_disk).f_frsize - room_bytes
         (tiny_disk / "hog").write_bytes(bytes(hog_bytes))
         with pytest.raises(TransientError, match=rf"cannot write {tiny_disk}.*bytes needed"):

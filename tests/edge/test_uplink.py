@@ -274,7 +274,7 @@ def test_a_wrong_hash_twice_is_held_until_released(outbox: Outbox, peer: Peer, c
     assert (result.counts.files_held, result.counts.stored, result.counts.sent) == (1, 1, 1)
     assert result.troubles[0].startswith(f"evidence {path.stem}: held: the server received other bytes")
     assert str(report_id) in peer.reports
-    assert outbox.release_held() == 1
+    assert outbox.release("held") == 1
     assert run(outbox, client).finished
 
 
@@ -294,7 +294,7 @@ def test_evidence_damaged_on_this_device_is_held_at_once(
     assert "missing or damaged on this device: put back" in result.troubles[0]
     assert peer.evidence == {}
     path.write_bytes(whole)
-    outbox.release_held()
+    outbox.release("held")
     assert run(outbox, client).finished
     assert_all_arrived(outbox, peer)
 
