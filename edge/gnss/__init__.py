@@ -11,10 +11,11 @@ before the first, after the last and across steps it answers `None`.
 
 from __future__ import annotations
 
+from edge.gnss.era import GNSS_ERA
 from edge.gnss.gpsd import GpsdAddress, live_fixes, read_gpsd
 from edge.gnss.log import read_log
 from edge.gnss.nmea import SYNTHETIC_COMMENT, read_nmea
-from edge.gnss.track import GNSS_ERA, FixTrack, LogCounts, check_overlap
+from edge.gnss.track import FixTrack, LogCounts, check_overlap
 
 __all__ = [
     "GNSS_ERA",

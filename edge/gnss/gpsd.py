@@ -21,6 +21,7 @@ from detector.errors import InputError, SourceError, TransientError
 from detector.frame import Fix
 from edge.gnss.motion import check_motion
 from edge.gnss.quality import course, on_earth, plausible, sigma_m, sound_speed_m_s
+from edge.gnss.reader import Heard
 from edge.gnss.track import FixTrack, LogCounts
 from edge.sources.source import file_sha256
 
@@ -30,7 +31,7 @@ PORT: Final = 2947
 
 _QUALITIES = {2: "dgnss", 3: "rtk_fixed", 4: "rtk_float", 5: "estimated", 6: "estimated"}
 _SIMULATED = 8
-_WATCH = b'?WATCH={"enable":true,"json":true};\n'
+WATCH = b'?WATCH={"enable":true,"json":true};\n'
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def read_gpsd(path: Path, *, max_gap_s: float = 5.0) -> FixTrack:
     reader = GpsdReader()
     with path.open("rb") as log:
         fixes = list(reader.fixes(iter(lambda: log.readline(LINE_MAX_BYTES), b"")))
-    if not reader.reports:
+    if not reader.words:
         raise SourceError(f"{path} holds no report of gpsd (class TPV): record it with gpspipe -w")
     checked = check_motion(fixes)
     kept = tuple(replace(f, synthetic=True) for f in checked.fixes) if reader.synthetic else checked.fixes
@@ -105,7 +106,7 @@ def live_fixes(address: GpsdAddress, *, timeout_s: float = 10.0) -> Generator[Fi
     """
     try:
         with socket.create_connection((address.host, address.port), timeout=timeout_s) as wire:
-            wire.sendall(_WATCH)
+            wire.sendall(WATCH)
             yield from GpsdReader().fixes(_lines(wire, address, timeout_s))
     except OSError as error:
         raise TransientError(f"{address}: {error.strerror or error}; is gpsd running there?") from error
@@ -131,65 +132,96 @@ def _lines(wire: socket.socket, address: GpsdAddress, timeout_s: float) -> Itera
 
 
 class GpsdReader:
-    """Turns gpsd's reports into fixes, one per moment.
+    """Turns gpsd's reports into fixes, one per moment; see `edge.gnss.reader`.
 
     gpsd may report a moment more than once while it gathers the receiver's sentences; the fix is handed out when the
     next moment begins, from the last report that had a position.
 
     Attributes:
-        reports: TPV objects seen.
+        words: TPV objects seen.
         synthetic: whether a simulator speaks.
+        satellites: in use, by the last report that told.
+        late: reports that came after their moment was closed by `flush`.
+        devices: receivers that gpsd says it has; `None` before it said.
         tally: what was left out, by reason.
     """
 
     def __init__(self) -> None:
-        self.reports = 0
+        self.words = 0
         self.synthetic = False
+        self.satellites: int | None = None
+        self.late = 0
+        self.devices: int | None = None
         self.tally: Counter[str] = Counter()
         self._hdop: float | None = None
-        self._satellites: float | None = None
         self._gst: dict[str, Any] = {}
+        self._waiting: Heard | None = None
+        self._last: datetime | None = None
 
     def fixes(self, lines: Iterable[bytes]) -> Iterator[Fix]:
         """Every fix after the one before."""
-        last: datetime | None = None
-        waiting: Fix | None = None
-        for report in self._reports(lines):
-            fix = self._fix(report)
-            if fix is None:
-                continue
-            if waiting is not None and fix.at > waiting.at:
-                yield waiting
-                last, waiting = waiting.at, None
-            before = waiting.at if waiting is not None else None
-            if (last is not None and fix.at <= last) or (before is not None and fix.at < before):
-                self.tally["out_of_order"] += 1
-                continue
-            waiting = fix
-        if waiting is not None:
-            yield waiting
-
-    def _reports(self, lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
         for line in lines:
-            if not line.strip():
-                continue
-            try:
-                report = json.loads(line)
-            except (ValueError, RecursionError):
-                report = None
-            if not isinstance(report, dict):
-                self.tally["damaged"] += 1
-                continue
-            match report.get("class"):
-                case "TPV":
-                    self.reports += 1
-                    yield report
-                case "SKY":
-                    # gpsd splits it: an object with satellites alone says nothing of the DOP.
-                    self._hdop = _number(report, "hdop") or self._hdop
-                    self._satellites = _number(report, "uSat")
-                case "GST":
-                    self._gst = report
+            yield from (heard.fix for heard in self.feed(line))
+        yield from (heard.fix for heard in self.flush())
+
+    def feed(self, line: bytes, heard_s: float = 0.0) -> list[Heard]:
+        """Take a line; the fix of the moment that it ends, if it ends one."""
+        tpv = self._report(line)
+        fix = self._fix(tpv) if tpv is not None else None
+        if fix is None:
+            return []
+        ends = self._waiting is not None and fix.at > self._waiting.fix.at
+        done = self._release() if ends else []
+        open_ = self._waiting
+        if open_ is None and fix.at == self._last:
+            self.late += 1
+        elif (self._last is not None and fix.at <= self._last) or (open_ is not None and fix.at < open_.fix.at):
+            self.tally["out_of_order"] += 1
+        else:
+            self._waiting = Heard(fix, heard_s if open_ is None else open_.heard_s)
+        return done
+
+    def forget_time(self) -> None:
+        """Take the next fix whatever its time is: the receiver has set its clock back."""
+        self._last = None
+
+    def flush(self) -> list[Heard]:
+        """End the moment that is open; what comes of it later is passed over."""
+        return self._release()
+
+    def _release(self) -> list[Heard]:
+        done, self._waiting = self._waiting, None
+        if done is None:
+            return []
+        self._last = done.fix.at
+        return [done]
+
+    def _report(self, line: bytes) -> dict[str, Any] | None:
+        """A TPV report; what the others tell is noted."""
+        if not line.strip():
+            return None
+        try:
+            report = json.loads(line)
+        except (ValueError, RecursionError):
+            report = None
+        if not isinstance(report, dict):
+            self.tally["damaged"] += 1
+            return None
+        match report.get("class"):
+            case "TPV":
+                self.words += 1
+                return report
+            case "SKY":
+                # gpsd splits it: an object with satellites alone says nothing of the DOP.
+                self._hdop = _number(report, "hdop") or self._hdop
+                satellites = _number(report, "uSat")
+                self.satellites = None if satellites is None else int(satellites)
+            case "GST":
+                self._gst = report
+            case "DEVICES":
+                devices = report.get("devices")
+                self.devices = len(devices) if isinstance(devices, list) else 0
+        return None
 
     def _fix(self, tpv: dict[str, Any]) -> Fix | None:
         mode, status = _number(tpv, "mode") or 0.0, int(_number(tpv, "status") or 0)
@@ -199,7 +231,7 @@ class GpsdReader:
             self.tally["no_fix"] += 1
             return None
         quality = _QUALITIES.get(status, "autonomous")
-        if not plausible(self._hdop, self._satellites, quality):
+        if not plausible(self._hdop, self.satellites, quality):
             self.tally["implausible"] += 1
             return None
         self.synthetic |= status == _SIMULATED

@@ -15,7 +15,7 @@ second; receivers that still search wander by 5 to 95 m.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -64,20 +64,34 @@ class Checked:
     odd: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A fix that stays; `begins` where it is a place re-acquired far from the fix before."""
+
+    fix: Fix
+    begins: bool = False
+
+
 def check_motion(fixes: Sequence[Fix]) -> Checked:
     """Leave out jumps, find steps.
 
     Args:
         fixes: in time order.
     """
-    kept, elsewhere, jumps = _without_jumps(fixes)
-    odd = _odd_speed(kept)
+    jumps = JumpFilter()
+    driven = [judged for fix in fixes for judged in jumps.feed(fix)]
+    odd = odd_speed([judged.fix for judged in driven])
     if odd:
         # A speed that is wrong all along explains nothing.
-        return Checked(tuple(kept), elsewhere, jumps, 0, odd)
-    settled, elsewhere, alone = _without_lone(kept, elsewhere)
+        return Checked(*_stretches(driven), jumps.left_out, 0, odd)
+    lone = LoneFilter()
+    settled, elsewhere = _stretches([*(judged for d in driven for judged in lone.feed(d)), *lone.flush()])
     steps = step_breaks(settled) - elsewhere
-    return Checked(tuple(settled), elsewhere | steps, jumps + alone, len(steps), _told(len(steps)))
+    return Checked(settled, elsewhere | steps, jumps.left_out + lone.left_out, len(steps), _told(len(steps)))
+
+
+def _stretches(judged: Sequence[Judged]) -> tuple[tuple[Fix, ...], frozenset[int]]:
+    return tuple(j.fix for j in judged), frozenset(i for i, j in enumerate(judged) if j.begins)
 
 
 def step_breaks(fixes: Sequence[Fix], max_gap_s: float = 5.0) -> frozenset[int]:
@@ -86,11 +100,13 @@ def step_breaks(fixes: Sequence[Fix], max_gap_s: float = 5.0) -> frozenset[int]:
     Fixes further apart than `max_gap_s` are not judged: no line is drawn between them anyway.
     """
     return frozenset(
-        i for i, (a, b) in enumerate(pairwise(fixes), 1) if (b.at - a.at).total_seconds() <= max_gap_s and _steps(a, b)
+        i
+        for i, (a, b) in enumerate(pairwise(fixes), 1)
+        if (b.at - a.at).total_seconds() <= max_gap_s and has_stepped(a, b)
     )
 
 
-def _east_north_m(a: Fix, b: Fix) -> tuple[float, float]:
+def east_north_m(a: Fix, b: Fix) -> tuple[float, float]:
     """From a to b on the local plane; exact enough below 10 km."""
     mid = math.radians((a.lat_deg + b.lat_deg) / 2)
     east_deg = (b.lon_deg - a.lon_deg + 180.0) % 360.0 - 180.0
@@ -102,7 +118,7 @@ def _unexplained_m(a: Fix, b: Fix) -> float | None:
     if a.speed_m_s is None or b.speed_m_s is None:
         return None
     seconds = (b.at - a.at).total_seconds()
-    east, north = _east_north_m(a, b)
+    east, north = east_north_m(a, b)
     if a.heading_deg is None or b.heading_deg is None:
         return abs(math.hypot(east, north) - (a.speed_m_s + b.speed_m_s) / 2.0 * seconds)
     velocity_a, velocity_b = (
@@ -117,7 +133,8 @@ def _unexplained_m(a: Fix, b: Fix) -> float | None:
     return min(ahead_m, abs(complex(east, north) + way))
 
 
-def _steps(a: Fix, b: Fix) -> bool:
+def has_stepped(a: Fix, b: Fix) -> bool:
+    """Whether b lies further from where its speed led than noise and braking explain; never without speeds."""
     unexplained_m = _unexplained_m(a, b)
     seconds = (b.at - a.at).total_seconds()
     noise_m = min(_STEP_MAX_M, max(_STEP_MIN_M, math.hypot(a.sigma_m, b.sigma_m)))
@@ -129,49 +146,76 @@ def _could_drive(a: Fix, b: Fix) -> bool:
     seconds = (b.at - a.at).total_seconds()
     speeds = [f.speed_m_s for f in (a, b) if f.speed_m_s is not None]
     fastest_m_s = max(speeds) + _JUMP_MARGIN_M_S if speeds else _SPEED_UNKNOWN_M_S
-    return math.hypot(*_east_north_m(a, b)) <= fastest_m_s * seconds + 3.0 * math.hypot(a.sigma_m, b.sigma_m)
+    return math.hypot(*east_north_m(a, b)) <= fastest_m_s * seconds + 3.0 * math.hypot(a.sigma_m, b.sigma_m)
 
 
-def _without_jumps(fixes: Sequence[Fix]) -> tuple[list[Fix], frozenset[int], int]:
-    """Drop fixes that jump away; go on from a new place once several fixes in a row agree on it.
+class JumpFilter:
+    """Leaves out fixes that jump away; goes on from a new place once several fixes in a row agree on it.
 
-    Returns:
-        the fixes kept, the indices among them where a new place begins, and how many were dropped.
+    Attributes:
+        left_out: how many were; those that wait for others to agree are among them.
     """
-    kept: list[Fix] = []
-    breaks: set[int] = set()
-    away: list[Fix] = []
-    dropped = 0
-    for fix in fixes:
-        if not kept or _could_drive(kept[-1], fix):
-            dropped += len(away)
-            away = []
-            kept.append(fix)
-            continue
-        if away and not _could_drive(away[-1], fix):
-            dropped += len(away)
-            away = []
-        away.append(fix)
-        if len(away) == _REACQUIRED_AFTER:
-            breaks.add(len(kept))
-            kept.extend(away)
-            away = []
-    return kept, frozenset(breaks), dropped + len(away)
+
+    def __init__(self) -> None:
+        self.left_out = 0
+        self._last: Fix | None = None
+        self._away: list[Fix] = []
+
+    def feed(self, fix: Fix) -> list[Judged]:
+        """Take the next fix; those that stay, now that it is known."""
+        if self._last is None or _could_drive(self._last, fix):
+            self._away = []
+            self._last = fix
+            return [Judged(fix)]
+        if self._away and not _could_drive(self._away[-1], fix):
+            self._away = []
+        self._away.append(fix)
+        self.left_out += 1
+        if len(self._away) < _REACQUIRED_AFTER:
+            return []
+        back, self._away = self._away, []
+        self.left_out -= len(back)
+        self._last = fix
+        return [Judged(f, begins=f is back[0]) for f in back]
 
 
-def _without_lone(fixes: Sequence[Fix], breaks: frozenset[int]) -> tuple[list[Fix], frozenset[int], int]:
-    """Drop single fixes that the position steps to and straight back from."""
-    lone = {
-        i
-        for i in range(1, len(fixes) - 1)
-        if not {i, i + 1} & breaks
-        and _steps(fixes[i - 1], fixes[i])
-        and _steps(fixes[i], fixes[i + 1])
-        and not _steps(fixes[i - 1], fixes[i + 1])
-    }
-    kept = [fix for i, fix in enumerate(fixes) if i not in lone]
-    moved = frozenset(i - sum(gone < i for gone in lone) for i in breaks)
-    return kept, moved, len(lone)
+class LoneFilter:
+    """Leaves out single fixes that the position steps to and straight back from; one that may be waits for the next.
+
+    Attributes:
+        left_out: how many were.
+    """
+
+    def __init__(self) -> None:
+        self.left_out = 0
+        self._before: Fix | None = None
+        self._held: Judged | None = None
+
+    def feed(self, judged: Judged) -> list[Judged]:
+        """Take the next fix; those that stay, now that it is known."""
+        done: list[Judged] = []
+        if self._held is not None:
+            done = [] if self._is_lone(self._held, judged) else [self._held]
+            self.left_out += not done
+            self._before, self._held = self._held.fix, None
+        if self._before is not None and not judged.begins and has_stepped(self._before, judged.fix):
+            self._held = judged
+            return done
+        self._before = judged.fix
+        return [*done, judged]
+
+    def flush(self) -> list[Judged]:
+        """What still waits, when no next fix will come."""
+        held, self._held = self._held, None
+        return [] if held is None else [held]
+
+    def _is_lone(self, held: Judged, after: Judged) -> bool:
+        return (
+            self._before is not None
+            and not after.begins
+            and has_stepped(held.fix, after.fix)
+            and not has_stepped(self._before, after.fix)
+        )
 
 
 def _told(steps: int) -> tuple[str, ...]:
@@ -183,7 +227,7 @@ def _told(steps: int) -> tuple[str, ...]:
     )
 
 
-def _odd_speed(fixes: Sequence[Fix]) -> tuple[str, ...]:
+def odd_speed(fixes: Iterable[Fix]) -> tuple[str, ...]:
     """A sentence when way and speed disagree by the same factor all along; one that wanders has no such factor."""
     ways_m: list[float] = []
     said_m: list[float] = []
@@ -191,7 +235,7 @@ def _odd_speed(fixes: Sequence[Fix]) -> tuple[str, ...]:
         seconds = (b.at - a.at).total_seconds()
         if a.speed_m_s is None or b.speed_m_s is None or seconds > 2.0 or min(a.speed_m_s, b.speed_m_s) < 1.0:
             continue
-        ways_m.append(math.hypot(*_east_north_m(a, b)))
+        ways_m.append(math.hypot(*east_north_m(a, b)))
         said_m.append((a.speed_m_s + b.speed_m_s) / 2.0 * seconds)
     if max(sum(ways_m), sum(said_m)) < _SPEED_CHECK_M:
         return ()

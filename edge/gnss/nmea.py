@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from detector.errors import SourceError
 from detector.frame import Fix
 from edge.gnss.motion import check_motion
 from edge.gnss.quality import COMPASS_SIGMA_DEG, compass_deg, course, on_earth, plausible, sigma_m, sound_speed_m_s
+from edge.gnss.reader import Heard
 from edge.gnss.track import FixTrack, LogCounts
 from edge.sources.source import file_sha256
 
@@ -47,10 +48,10 @@ def read_nmea(path: Path, *, max_gap_s: float = 5.0) -> FixTrack:
     """
     if not path.is_file():
         raise SourceError(f"no such GNSS log: {path}")
-    reader = _LogReader()
+    reader = NmeaReader()
     with path.open("rb") as log:
         fixes = list(reader.fixes(iter(lambda: log.readline(_LINE_MAX_BYTES), b"")))
-    if not reader.sentences and not reader.tally["bad_checksum"]:
+    if not reader.words and not reader.tally["bad_checksum"]:
         raise SourceError(
             f"{path} holds no NMEA sentence ($..RMC, $..GGA): give the receiver's NMEA log, not its binary one"
         )
@@ -77,6 +78,7 @@ class _Epoch:
     """All sentences of one moment."""
 
     at: time
+    heard_s: float
     rmc: NMEAMessage | None = None
     gga: NMEAMessage | None = None
     gns: NMEAMessage | None = None
@@ -85,72 +87,107 @@ class _Epoch:
     heading_deg: float | None = None
 
 
-class _LogReader:
-    """Gathers sentences into moments, and moments into fixes."""
+class NmeaReader:
+    """Gathers sentences into moments, and moments into fixes, from a file or from a wire; see `edge.gnss.reader`.
+
+    Attributes:
+        words: sentences understood.
+        satellites: in use, by the last sentence that told.
+        late: sentences that came after their moment was closed by `flush`.
+    """
 
     def __init__(self) -> None:
-        self.sentences = 0
+        self.words = 0
         self.synthetic = False
+        self.satellites: int | None = None
+        self.late = 0
         self.tally: Counter[str] = Counter()
         self._date: date | None = None
         self._last: datetime | None = None
+        self._open: _Epoch | None = None
+        self._closed: time | None = None
 
-    def fixes(self, lines: Iterator[bytes]) -> Iterator[Fix]:
-        """Every fix of the log whose time is known and after the one before."""
-        for epoch in self._epochs(lines):
-            at = self._utc(epoch)
-            if at is None:
-                self.tally["undated"] += 1
-                continue
-            fix = self._fix(epoch, at)
-            if fix is None:
-                # A receiver without a fix may not know the time either: its word must not put later fixes out of order.
-                continue
-            if self._last is not None and at <= self._last:
-                self.tally["out_of_order"] += 1
-            else:
-                self._last = at
-                yield fix
-
-    def _epochs(self, lines: Iterator[bytes]) -> Iterator[_Epoch]:
-        epoch: _Epoch | None = None
-        for message in self._messages(lines):
-            if message.msgID in ("VTG", "HDT"):  # without a time of their own: they belong to the moment around them
-                if epoch is not None and message.msgID == "VTG":
-                    epoch.vtg = message
-                elif epoch is not None:
-                    epoch.heading_deg = _number(message, "headingT")
-                continue
-            if message.msgID == "GNS" and set(str(getattr(message, "posMode", ""))) <= {"N"}:
-                continue  # sent beside an RMC or GGA that says the same, but with the clock of a receiver without a fix
-            at = getattr(message, "time", None)
-            if not isinstance(at, time):
-                self.tally["no_fix"] += message.msgID == "RMC"
-                continue
-            if epoch is None or at != epoch.at:
-                if epoch is not None:
-                    yield epoch
-                epoch = _Epoch(at)
-            setattr(epoch, message.msgID.lower(), message)
-        if epoch is not None:
-            yield epoch
-
-    def _messages(self, lines: Iterator[bytes]) -> Iterator[NMEAMessage]:
+    def fixes(self, lines: Iterable[bytes]) -> Iterator[Fix]:
+        """Every fix of a log whose time is known and after the one before."""
         for line in lines:
-            if line.lstrip().lower().startswith(SYNTHETIC_COMMENT):
-                self.synthetic = True
-            if line.lstrip().startswith(b"#"):
+            yield from (heard.fix for heard in self.feed(line))
+        yield from (heard.fix for heard in self.flush())
+
+    def feed(self, line: bytes, heard_s: float = 0.0) -> list[Heard]:
+        """Take a line; the fixes of moments that it ends."""
+        done = (self._sort_in(message, heard_s) for message in self._messages(line))
+        return [heard for epoch in done if epoch is not None for heard in self._heard(epoch)]
+
+    def forget_time(self) -> None:
+        """Take the next fix whatever its time is: the receiver has set its clock back."""
+        self._last = None
+
+    def flush(self) -> list[Heard]:
+        """End the moment that is open; what comes of it later is passed over."""
+        epoch, self._open = self._open, None
+        if epoch is None:
+            return []
+        self._closed = epoch.at
+        return self._heard(epoch)
+
+    def _heard(self, epoch: _Epoch) -> list[Heard]:
+        at = self._utc(epoch)
+        if at is None:
+            self.tally["undated"] += 1
+            return []
+        fix = self._fix(epoch, at)
+        if fix is None:
+            # A receiver without a fix may not know the time either: its word must not put later fixes out of order.
+            return []
+        if self._last is not None and at <= self._last:
+            self.tally["out_of_order"] += 1
+            return []
+        self._last = at
+        return [Heard(fix, epoch.heard_s)]
+
+    def _sort_in(self, message: NMEAMessage, heard_s: float) -> _Epoch | None:
+        """Put a sentence to its moment; the moment before when this one begins another."""
+        if message.msgID in ("VTG", "HDT"):  # without a time of their own: they belong to the moment around them
+            if self._open is not None and message.msgID == "VTG":
+                self._open.vtg = message
+            elif self._open is not None:
+                self._open.heading_deg = _number(message, "headingT")
+            else:
+                self.late += self._closed is not None
+            return None
+        if message.msgID == "GNS" and set(str(getattr(message, "posMode", ""))) <= {"N"}:
+            return None  # sent beside an RMC or GGA that says the same, but with the clock of a receiver without a fix
+        at = getattr(message, "time", None)
+        if not isinstance(at, time):
+            self.tally["no_fix"] += message.msgID == "RMC"
+            return None
+        if self._open is None and at == self._closed:
+            self.late += 1
+            return None
+        ended: _Epoch | None = None
+        if self._open is None or at != self._open.at:
+            ended, self._open, self._closed = self._open, _Epoch(at, heard_s), None
+        setattr(self._open, message.msgID.lower(), message)
+        if message.msgID in ("GGA", "GNS"):
+            satellites = _number(message, "numSV")
+            self.satellites = None if satellites is None else int(satellites)
+        return ended
+
+    def _messages(self, line: bytes) -> Iterator[NMEAMessage]:
+        if line.lstrip().lower().startswith(SYNTHETIC_COMMENT):
+            self.synthetic = True
+        if line.lstrip().startswith(b"#"):
+            return
+        for sentence in _SENTENCE.findall(line):
+            try:
+                message = NMEAReader.parse(sentence.rstrip() + b"\r\n")
+            except (NMEAParseError, NMEAMessageError, NMEATypeError, ValueError):
+                message = None
+            if message is None:  # also for a sentence cut off before its checksum
+                self.tally["bad_checksum"] += 1
                 continue
-            for sentence in _SENTENCE.findall(line):
-                try:
-                    message = NMEAReader.parse(sentence.rstrip() + b"\r\n")
-                except (NMEAParseError, NMEAMessageError, NMEATypeError, ValueError):
-                    message = None
-                if message is None:  # also for a sentence cut off before its checksum
-                    self.tally["bad_checksum"] += 1
-                    continue
-                self.sentences += 1
-                yield message
+            self.words += 1
+            yield message
 
     def _utc(self, epoch: _Epoch) -> datetime | None:
         stamped = getattr(epoch.rmc, "date", None)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final
 
 from detector.errors import InputError
 from detector.frame import Fix
+from edge.gnss.era import GNSS_ERA
 from edge.gnss.quality import POOREST, compass_deg
-
-GNSS_ERA: Final = timedelta(weeks=1024)
-"""GPS counts weeks modulo 1024: an old receiver is off by 19.6 years after a roll-over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +80,27 @@ class FixTrack:
 
     def at(self, utc: datetime) -> Fix | None:
         """The fix at a moment, interpolated on a straight line, or `None` where nobody knows."""
-        after = bisect_right(self._times, utc)
-        if after and self._times[after - 1] == utc:
-            return self.fixes[after - 1]
-        if not 0 < after < len(self.fixes) or after in self.breaks:
-            return None
-        a, b = self.fixes[after - 1], self.fixes[after]
-        gap_s = (b.at - a.at).total_seconds()
-        if gap_s > self.max_gap_s:
-            return None
-        return _between(a, b, (utc - a.at).total_seconds() / gap_s, utc)
+        return fix_at(self.fixes, self._times, self.breaks, self.max_gap_s, utc)
+
+
+def fix_at(
+    fixes: Sequence[Fix], times: Sequence[datetime], breaks: Container[int], max_gap_s: float, utc: datetime
+) -> Fix | None:
+    """The fix at a moment, interpolated on a straight line, or `None` where nobody knows; see `FixTrack`.
+
+    Args:
+        times: of the fixes, strictly increasing.
+    """
+    after = bisect_right(times, utc)
+    if after and times[after - 1] == utc:
+        return fixes[after - 1]
+    if not 0 < after < len(fixes) or after in breaks:
+        return None
+    a, b = fixes[after - 1], fixes[after]
+    gap_s = (b.at - a.at).total_seconds()
+    if gap_s > max_gap_s:
+        return None
+    return _between(a, b, (utc - a.at).total_seconds() / gap_s, utc)
 
 
 def check_overlap(track: FixTrack, name: str, start: datetime, end: datetime | None) -> None:
