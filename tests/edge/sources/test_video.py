@@ -235,7 +235,7 @@ def test_unreadable(tmp_path: Path, make: object, error: type[Exception], messag
 
 @pytest.mark.parametrize("address", ["rtsp://user:secret@camera/1", "http://host/a.mp4", "RTMP://x"])
 def test_live_addresses_are_refused_without_repeating_them(address: str) -> None:
-    with pytest.raises(SourceUnreadableError, match="live cameras come with a later version") as caught:
+    with pytest.raises(SourceUnreadableError, match="cameras are watched by `kerbwatch box run`") as caught:
         open_source(address, start_utc=START)
     assert "secret" not in str(caught.value)
 

@@ -1,0 +1,344 @@
+"""A live camera as the rest of the box sees it: the newest wanted picture, its state, clips.
+
+One thread for each camera starts the child, listens to it and measures its silence, kills it and starts the next. A
+killed server looks like the end of a file, a frozen one like nothing at all; both end in a new child.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from pydantic import SecretStr
+
+from detector.frame import Frame
+from edge.sources.errors import SourceUnreadableError
+from edge.sources.live.address import LiveAddress, LiveKind, parse_address
+from edge.sources.live.clips import cut_clip
+from edge.sources.live.decoder_process import DecoderProcess
+from edge.sources.live.messages import (
+    Message,
+    MessageError,
+    PacketMessage,
+    PictureMessage,
+    PixelsMessage,
+    StreamMessage,
+    TroubleMessage,
+)
+from edge.sources.live.patience import Backoff, Patience
+from edge.sources.live.picture import CameraState, CameraStatus, Clip, LiveCamera, PictureNote
+from edge.sources.live.ring import PacketRing
+from edge.true_time import TrueTime
+
+_NOTES_MAX: Final = 256
+"""Notes that wait for a caller who is busy: ten seconds at 25 a second; the oldest are dropped."""
+
+
+def open_camera(
+    address: LiveAddress | str,
+    source_id: str,
+    *,
+    credentials: SecretStr | None,
+    time: TrueTime,
+    stall_s: float = 4.0,
+    ring_bytes: int = 24 * 1024**2,
+    backoff: Backoff = Backoff(),  # noqa: B008 (frozen)
+) -> LiveCamera:
+    """Watch a camera until it is closed; returns at once, whether or not the camera answers.
+
+    Args:
+        address: see `parse_address`.
+        source_id: its name in frames and reports; stands in `Frame.frame_id`.
+        credentials: ``user:password``, see `read_credentials`.
+        time: tells the UTC of pictures.
+        stall_s: without a packet for so long the decoder is killed and the camera opened anew.
+        ring_bytes: compressed packets that are kept in memory for clips.
+
+    Raises:
+        SourceUnreadableError: the address cannot be one.
+        InputError: `stall_s` is out of range.
+    """
+    parsed = parse_address(address) if isinstance(address, str) else address
+    if credentials is not None and parsed.kind is not LiveKind.RTSP:
+        raise SourceUnreadableError(f"{parsed} takes no user or password: leave credentials_file out")
+    patience = Patience(stall_s=stall_s, first_s=max(stall_s, Patience().first_s))
+    return ChildCamera(parsed, source_id, credentials, time, patience, backoff, ring_bytes)
+
+
+class ChildCamera:
+    """`LiveCamera` over a child process; see `open_camera` for the arguments."""
+
+    def __init__(
+        self,
+        address: LiveAddress,
+        source_id: str,
+        credentials: SecretStr | None,
+        true_time: TrueTime,
+        patience: Patience,
+        backoff: Backoff,
+        ring_bytes: int,
+    ) -> None:
+        self._address, self._source_id, self._credentials = address, source_id, credentials
+        self._time, self._patience, self._backoff = true_time, patience, backoff
+        self._ring = PacketRing(ring_bytes)
+        self._changed = threading.Condition()
+        # All below is guarded by the condition's lock.
+        self._notes: deque[PictureNote] = deque(maxlen=_NOTES_MAX)
+        self._told: deque[PictureNote] = deque(maxlen=_NOTES_MAX)
+        self._frame: Frame | None = None
+        self._asked_for = -1
+        self._child: DecoderProcess | None = None
+        self._state, self._trouble = CameraState.CONNECTING, ""
+        self._codec, self._size_px = "", (0, 0)
+        self._connections, self._first_seq, self._next_seq = 0, 0, 0
+        self._last: PictureNote | None = None
+        self._closing = self._over = False
+        self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._thread = threading.Thread(target=self._run, name=f"camera {source_id}", daemon=True)
+        self._thread.start()
+
+    def newest(self, *, timeout_s: float, wants: Callable[[PictureNote], bool] | None = None) -> Frame | None:
+        """See `LiveCamera.newest`.
+
+        When the caller is late and the wanted picture has left the child's few held ones, the first that is still
+        held comes instead, with its own `seq` and time.
+
+        Raises:
+            SourceUnreadableError: the camera is closed, or its thread has failed.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        wanted = -1
+        while True:
+            if wanted < 0:
+                # Outside the lock: the caller's function may take its time, or ask for the status.
+                wanted = max((note.seq for note in self._take_notes() if wants is None or wants(note)), default=-1)
+            with self._changed:
+                frame, self._frame = self._frame, None
+                if frame is not None and frame.seq >= wanted:
+                    self._drop_notes(frame.seq)
+                    return frame
+                if wanted >= 0 and self._asked_for < 0 and not self._ask(wanted):
+                    wanted = -1
+                left_s = deadline_s - time.monotonic()
+                if left_s <= 0 or not self._changed.wait_for(self._something, left_s):
+                    return None
+
+    def status(self) -> CameraStatus:
+        """See `LiveCamera.status`."""
+        with self._changed:
+            last = self._last
+            return CameraStatus(
+                state=self._state,
+                frame_age_s=None if last is None else max(0.0, time.monotonic() - last.monotonic_s),
+                pictures=self._next_seq,
+                connections=self._connections,
+                size_px=None if last is None else self._size_px,
+                codec=self._codec,
+                trouble=self._trouble,
+                ring_bytes=self._ring.bytes,
+            )
+
+    def clip(self, about: datetime, *, before_s: float, after_s: float, folder: Path) -> Clip | None:
+        """See `LiveCamera.clip`.
+
+        Raises:
+            InputError, TransientError: see `cut_clip`.
+        """
+        cut = self._ring.cut(about, before_s=before_s, after_s=after_s)
+        return None if cut is None else cut_clip(cut, folder)
+
+    def close(self) -> None:
+        """See `LiveCamera.close`."""
+        with self._changed:
+            if self._closing:
+                return
+            self._closing = True
+        os.eventfd_write(self._wake_fd, 1)
+        self._thread.join(self._patience.leave_s + 5.0)
+        os.close(self._wake_fd)
+
+    # What the caller's thread does.
+
+    def _take_notes(self) -> list[PictureNote]:
+        with self._changed:
+            if self._over:
+                raise SourceUnreadableError(f"camera {self._source_id} is closed")
+            notes = list(self._notes)
+            self._notes.clear()
+            return notes
+
+    def _ask(self, seq: int) -> bool:
+        """Ask for pixels; one picture at a time, for the memory holds one. Whether they can be had."""
+        if self._child is None or seq < self._first_seq:
+            return False
+        self._asked_for = seq
+        self._child.ask(seq - self._first_seq)
+        return True
+
+    def _something(self) -> bool:
+        """Whether a caller who waits has something to do."""
+        return self._over or self._frame is not None or (self._asked_for < 0 and bool(self._notes))
+
+    def _drop_notes(self, seq: int) -> None:
+        while self._notes and self._notes[0].seq <= seq:
+            self._notes.popleft()
+
+    # What the camera's own thread does.
+
+    def _run(self) -> None:
+        random_, failures = random.Random(), 0  # noqa: S311 (only spreads attempts)
+        try:
+            while not self._closing:
+                good_s = self._watch()
+                failures = 1 if good_s >= self._backoff.good_s else failures + 1
+                self._sleep(self._backoff.wait_s(failures, random_))
+        finally:
+            with self._changed:
+                self._over = True
+                self._state = CameraState.AWAY
+                if not self._closing:
+                    self._trouble = "its thread has failed; see the log"
+                self._changed.notify_all()
+
+    def _watch(self) -> float:
+        """Start a child and listen until one of both ends it; returns for how many seconds pictures came."""
+        try:
+            child = DecoderProcess(self._address, self._credentials, self._patience)
+        except OSError as error:
+            self._set(CameraState.AWAY, f"its decoder cannot be started ({error.strerror})")
+            return 0.0
+        first_s = self._connected(child)
+        state, trouble = CameraState.AWAY, ""
+        try:
+            state, trouble = self._listen(child)
+        except MessageError as error:
+            trouble = f"its decoder went wrong ({error})"
+        finally:
+            died = self._disconnected(child)
+        if not self._closing:
+            self._set(state, trouble or (f"its decoder crashed ({died})" if died else "its decoder ended"))
+        last = self._last
+        return 0.0 if last is None else last.monotonic_s - first_s
+
+    def _listen(self, child: DecoderProcess) -> tuple[CameraState, str]:
+        """Take what the child says; returns why that has ended."""
+        watchdog = _Watchdog(self._patience, time.monotonic())
+        trouble = ""
+        while not self._closing:
+            messages = child.messages(watchdog.left_s(time.monotonic()), self._wake_fd)
+            if messages is None:
+                return CameraState.AWAY, trouble
+            for message in messages:
+                watchdog.heard(message, time.monotonic())
+                if isinstance(message, TroubleMessage):
+                    trouble = message.text
+                self._take(child, message)
+            silent = watchdog.silent(time.monotonic())
+            if silent:
+                return (CameraState.STALLED if watchdog.pictures else CameraState.AWAY), silent
+        return CameraState.AWAY, trouble
+
+    def _take(self, child: DecoderProcess, message: Message) -> None:
+        match message:
+            case PacketMessage():
+                self._ring.add(message, self._time.at(message.arrived_s))
+            case StreamMessage():
+                self._ring.begin(message)
+                with self._changed:
+                    self._codec = message.codec or "raw"
+            case PictureMessage():
+                self._note(message)
+            case PixelsMessage():
+                self._receive(child, message)
+            case TroubleMessage():
+                pass
+
+    def _note(self, message: PictureMessage) -> None:
+        captured_at = self._time.at(message.arrived_s)
+        with self._changed:
+            note = PictureNote(self._first_seq + message.seq, captured_at, message.arrived_s, message.motion)
+            self._notes.append(note)
+            self._told.append(note)
+            self._last, self._next_seq = note, note.seq + 1
+            self._size_px = (message.width_px, message.height_px)
+            self._state, self._trouble = CameraState.LIVE, ""
+            self._changed.notify_all()
+
+    def _receive(self, child: DecoderProcess, message: PixelsMessage) -> None:
+        seq = self._first_seq + message.seq
+        note = next((n for n in self._told if n.seq == seq), None)
+        if note is None or not message.width_px:
+            raise MessageError("it has no picture to give")
+        image = child.pixels(message.width_px, message.height_px)
+        with self._changed:
+            self._asked_for = -1
+            self._frame = Frame(image, seq, note.captured_at, note.monotonic_s, self._source_id)
+            self._changed.notify_all()
+
+    def _connected(self, child: DecoderProcess) -> float:
+        self._ring.begin(None)
+        with self._changed:
+            self._child = child
+            self._connections += 1
+            self._first_seq = self._next_seq
+        return time.monotonic()
+
+    def _disconnected(self, child: DecoderProcess) -> str:
+        with self._changed:
+            self._child = None
+            self._asked_for = -1
+            # Their pixels died with the child.
+            self._notes.clear()
+        return child.end(self._patience)
+
+    def _set(self, state: CameraState, trouble: str) -> None:
+        with self._changed:
+            self._state, self._trouble = state, trouble
+            self._changed.notify_all()
+
+    def _sleep(self, seconds: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closing, seconds)
+
+
+class _Watchdog:
+    """Measures a child's silence, by the monotonic clock."""
+
+    def __init__(self, patience: Patience, now_s: float) -> None:
+        self._patience = patience
+        self._picture_s = self._packet_s = now_s
+        self.pictures = 0
+
+    def heard(self, message: Message, now_s: float) -> None:
+        """Note a sign of life."""
+        match message:
+            case PictureMessage():
+                self._picture_s = self._packet_s = now_s
+                self.pictures += 1
+            case PacketMessage():
+                self._packet_s = now_s
+            case _:
+                pass
+
+    def left_s(self, now_s: float) -> float:
+        """How much longer the child may be silent."""
+        by_picture_s = self._picture_s + self._patience.first_s - now_s
+        by_packet_s = self._packet_s + self._patience.stall_s - now_s
+        return max(0.0, min(by_picture_s, by_packet_s) if self.pictures else by_picture_s)
+
+    def silent(self, now_s: float) -> str:
+        """Why the child must go; "" when it may stay."""
+        if self.left_s(now_s) > 0:
+            return ""
+        if not self.pictures:
+            return f"no picture within {self._patience.first_s:g} s: the camera does not answer"
+        if now_s - self._packet_s >= self._patience.stall_s:
+            return f"nothing came for {self._patience.stall_s:g} s: the camera or its network hangs"
+        return f"only damaged pictures for {self._patience.first_s:g} s"

@@ -1,0 +1,56 @@
+"""How long a camera is waited for, and how long it is left alone before it is tried again."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from detector.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Limits of every wait for a camera, seconds.
+
+    Attributes:
+        stall_s: without a packet for so long, once pictures have come, the child is killed and the camera opened anew.
+            Shorter notices a frozen server sooner, but takes a bad moment of the radio for one.
+        first_s: for the first picture of a connection, and for the next good one after damage: a camera that does not
+            begin with a key frame makes us wait for its next.
+        leave_s: what a child gets to end by itself before it is killed.
+    """
+
+    stall_s: float = 4.0
+    first_s: float = 15.0
+    leave_s: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name, seconds in (("stall_s", self.stall_s), ("first_s", self.first_s), ("leave_s", self.leave_s)):
+            if not 0 < seconds <= 86_400:
+                raise InputError(f"{name} {seconds} must be above 0 and at most 86,400 seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Growing waits between the attempts to reach a camera.
+
+    Attributes:
+        first_s: before the second attempt.
+        factor: each wait is so many times the one before.
+        most_s: never longer; so a camera that comes back is seen within this time.
+        jitter: each wait is shortened by up to this share at random, so that the cameras of one switch that lost its
+            power do not all come at once.
+        good_s: a camera that gave pictures for so long begins again with `first_s`.
+    """
+
+    first_s: float = 0.25
+    factor: float = 2.0
+    most_s: float = 5.0
+    jitter: float = 0.3
+    good_s: float = 5.0
+
+    def wait_s(self, failures: int, random_: random.Random) -> float:
+        """Wait after so many failed attempts in a row (1 for the first)."""
+        # The exponent is bounded: a camera may be away for weeks.
+        longest_s = min(self.most_s, self.first_s * self.factor ** min(failures - 1, 64))
+        return longest_s * (1.0 - self.jitter * random_.random())
