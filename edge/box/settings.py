@@ -118,6 +118,10 @@ class PageSettings(_Settings):
     """0 takes a free one."""
     moving_above_m_s: Annotated[float, Field(gt=0, le=50)] = 1.4
     """Faster than this the page shows nothing to press: the rider rides."""
+    names: Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,253}$")], ...], Field(max_length=16)] = ()
+    """Host names the page is reached by, beside its addresses and ``localhost``; others are refused."""
+    metrics_token_file: Path | None = None
+    """A token that a collector on another machine sends; without one, metrics are for this machine only."""
 
 
 class FleetSettings(_Settings):
@@ -191,6 +195,7 @@ def _absolute(settings: BoxSettings, base: Path) -> BoxSettings:
         return None if path is None else base / path
 
     cameras = tuple(c.model_copy(update={"credentials_file": at(c.credentials_file)}) for c in settings.cameras)
+    page = settings.page
     return settings.model_copy(
         update={
             "state": at(settings.state),
@@ -199,6 +204,7 @@ def _absolute(settings: BoxSettings, base: Path) -> BoxSettings:
             "face_model": at(settings.face_model),
             "plate_model": at(settings.plate_model),
             "trust": tuple(base / path for path in settings.trust),
+            "page": page and page.model_copy(update={"metrics_token_file": at(page.metrics_token_file)}),
             "cameras": cameras,
         }
     )

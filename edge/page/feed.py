@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from detector.detections import Detections
-from detector.frame import Frame
+from detector.frame import Fix, Frame
 from detector.report import EvidenceItem, ReportBody
 from detector.vocabulary import Kind, Outcome, Text
 from edge.box.health import BoxHealth
@@ -71,6 +71,10 @@ class BoxFeed(Protocol):
         """The newest health; `None` before the first."""
         ...
 
+    def fix(self) -> Fix | None:
+        """Where the vehicle was in that second; `None` when nobody knows."""
+        ...
+
 
 class Board:
     """The `BoxFeed` that the box's threads write to. Every method may be called from any thread."""
@@ -80,6 +84,7 @@ class Board:
         self._looks: dict[str, LastLook] = {}
         self._reports: deque[ReportLine] = deque(maxlen=reports_max)
         self._health: BoxHealth | None = None
+        self._fix: Fix | None = None
 
     def looked(self, camera_id: str, frame: Frame, found: Detections) -> None:
         """A picture went through the network; it is kept until the camera's next one."""
@@ -91,10 +96,10 @@ class Board:
         with self._lock:
             self._reports.appendleft(line)
 
-    def beat(self, health: BoxHealth) -> None:
+    def beat(self, health: BoxHealth, fix: Fix | None) -> None:
         """Another second has gone by."""
         with self._lock:
-            self._health = health
+            self._health, self._fix = health, fix
 
     def looks(self) -> tuple[LastLook, ...]:
         """The newest look of every camera, by name."""
@@ -110,6 +115,11 @@ class Board:
         """The newest health."""
         with self._lock:
             return self._health
+
+    def fix(self) -> Fix | None:
+        """Where the vehicle was then."""
+        with self._lock:
+            return self._fix
 
 
 def report_line(body: ReportBody, files: Sequence[EvidenceFile]) -> ReportLine:
