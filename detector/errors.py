@@ -7,6 +7,7 @@
     │   ├── SourceError            a video or a folder of pictures cannot be read
     │   ├── SiteError              the site folder: carries file, feature and field
     │   ├── BundleError            a model bundle does not match its card, its hashes or its golden output
+    │   ├── PackError              a fleet pack is not whole, not trusted, not for this box, or fails its self-test
     │   └── SealError              a report or a piece of evidence does not match its seal
     ├── TransientError             try again later: the network, a busy server, a full disk
     └── PermanentError             trying again changes nothing: refused, forbidden, conflict
@@ -35,6 +36,10 @@ class SourceError(InputError):
 
 class BundleError(InputError):
     """A model bundle does not match its card, its hashes or its golden output."""
+
+
+class PackError(InputError):
+    """A fleet pack is not whole, not signed by somebody trusted, not for this box, or fails its self-test."""
 
 
 class SealError(InputError):

@@ -1,4 +1,4 @@
-"""``SHA256SUMS.sig``: who vouches for a bundle's list of hashes, and so for every byte in it.
+"""``SHA256SUMS.sig``: who vouches for a list of hashes, of a bundle or of a pack, and so for every byte in it.
 
 The signature is over the exact bytes of ``SHA256SUMS``. The file is JSON::
 
@@ -11,13 +11,14 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from detector.errors import BundleError
-from detector.model.signers import Signer, Trust
+from detector.errors import BundleError, InputError, PackError
+from detector.model.signers import Signer, Signs, Trust
 from detector.signing import ALGORITHMS, ED25519_SHA256, SigningKey
 
 SCHEMA: Final = "kerbwatch-signature/1"
@@ -43,54 +44,81 @@ def sign_sums(sums: bytes, key: SigningKey) -> bytes:
     return (json.dumps(content, indent=1) + "\n").encode("ascii")
 
 
-def check_signature(sums: bytes, signature: bytes, trust: Trust, where: Path) -> Signer:
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """What a signature vouches for, in the words of its error messages.
+
+    Attributes:
+        noun: e.g. ``bundle``.
+        signs: the purpose that a key needs.
+        how_to_trust: what to do with a public key whose owner one knows.
+        error: what is raised.
+    """
+
+    noun: str
+    signs: Signs
+    how_to_trust: str
+    error: type[InputError]
+
+
+BUNDLE: Final = Vouched(
+    "bundle",
+    "models",
+    "give the public key with --trust KEY.pub or put it into signers/ of the site folder",
+    BundleError,
+)
+PACK: Final = Vouched("pack", "packs", "put the public key file into `trust` of the box's own settings", PackError)
+
+
+def check_signature(sums: bytes, signature: bytes, trust: Trust, where: Path, what: Vouched = BUNDLE) -> Signer:
     """Who signed a list of hashes.
 
     Args:
         sums: content of ``SHA256SUMS``.
         signature: content of ``SHA256SUMS.sig``.
         where: path of the signature file, for messages.
+        what: bundle or pack.
 
     Raises:
-        BundleError: names the first of: no signature file, unknown algorithm, signer not trusted, signature cut,
-            signature of other bytes.
+        BundleError: for a pack `PackError`; names the first of: no signature file, unknown algorithm, signer not
+            trusted, signature cut, signature of other bytes.
     """
-    mark = _parse(signature, where)
+    mark = _parse(signature, where, what)
     algorithm = ALGORITHMS.get(mark.algorithm)
     if algorithm is None:
-        raise BundleError(
+        raise what.error(
             f"{where}: algorithm {mark.algorithm!r} is unknown; known: {', '.join(ALGORITHMS)}: "
-            "sign the bundle with one of these, or install a newer Kerbwatch"
+            f"sign the {what.noun} with one of these, or install a newer Kerbwatch"
         )
-    signer = trust.find(mark.algorithm, mark.key_id)
+    signer = trust.find(mark.algorithm, mark.key_id, what.signs)
     if signer is None:
-        raise BundleError(
-            f"{where}: signed by key {mark.key_id[:16]}, which is not trusted (trusted: {trust.names()}); if you know "
-            "whose it is, give the public key with --trust KEY.pub or put it into signers/ of the site folder"
+        raise what.error(
+            f"{where}: signed by key {mark.key_id[:16]}, which is not trusted (trusted: {trust.names(what.signs)}); if "
+            f"you know whose it is, {what.how_to_trust}"
         )
     try:
         raw = base64.b64decode(mark.signature, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise BundleError(f"{where}: the signature is no base64 ({error}): copy the bundle again") from error
+        raise what.error(f"{where}: the signature is no base64 ({error}): copy the {what.noun} again") from error
     if len(raw) != algorithm.signature_bytes:
-        raise BundleError(
+        raise what.error(
             f"{where}: the signature has {len(raw)} bytes, {mark.algorithm} has {algorithm.signature_bytes}: it was "
-            "cut, copy the bundle again"
+            f"cut, copy the {what.noun} again"
         )
     if not algorithm.holds(bytes.fromhex(signer.public_key), raw, sums):
-        raise BundleError(
+        raise what.error(
             f"{where}: not {signer.name}'s signature of this SHA256SUMS: the list was changed after it was signed; "
-            "do not use the bundle, get it again from its maker"
+            f"do not use the {what.noun}, get it again from its maker"
         )
     return signer
 
 
-def _parse(data: bytes, where: Path) -> _Signature:
+def _parse(data: bytes, where: Path, what: Vouched) -> _Signature:
     try:
         return _Signature.model_validate_json(data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "JSON"
-        raise BundleError(
-            f"{where} is cut or no signature file: {field}: {first['msg']}; copy the bundle again"
+        raise what.error(
+            f"{where} is cut or no signature file: {field}: {first['msg']}; copy the {what.noun} again"
         ) from None

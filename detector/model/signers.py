@@ -1,4 +1,4 @@
-"""Whose model bundles are trusted: the shipped list ``signers.yaml``, and what the user adds to it.
+"""Whose model bundles and fleet packs are trusted: the shipped list ``signers.yaml``, and what the user adds to it.
 
 A public key file (``*.pub``) and an entry of the list are the same YAML mapping: name, algorithm, public key, and the
 days between which a bundle's card must have been made.
@@ -12,7 +12,7 @@ from datetime import date
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -25,11 +25,15 @@ SITE_SIGNERS: Final = "signers"
 PUBLIC_SUFFIX: Final = ".pub"
 _PUBLIC_MAX_BYTES = 16 * 1024
 
+Signs = Literal["models", "packs"]
+"""What a key is for: who trains models does not decide what a city's fleet runs, nor the other way round."""
+
 
 class Signer(BaseModel):
-    """Somebody whose bundles are trusted.
+    """Somebody whose bundles or packs are trusted.
 
     Attributes:
+        signs: what the key is for; it counts for nothing else.
         algorithm: a key of `detector.signing.ALGORITHMS`.
         public_key: raw, hex.
         valid_from, valid_until: the first and the last day on which a bundle's card may have been made. That day is
@@ -40,6 +44,7 @@ class Signer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Annotated[str, Field(pattern=r"^\w[\w.-]{0,99}$")]
+    signs: Signs = "models"
     algorithm: str
     public_key: Annotated[str, Field(pattern=r"^[0-9a-f]+$", max_length=1024)]
     valid_from: date | None = None
@@ -63,9 +68,9 @@ class Signer(BaseModel):
         return self
 
     @staticmethod
-    def of(key: SigningKey, name: str) -> Signer:
+    def of(key: SigningKey, name: str, signs: Signs = "models") -> Signer:
         """The public half of a key, under a name."""
-        return Signer(name=name, algorithm=ED25519_SHA256, public_key=key.public_key)
+        return Signer(name=name, signs=signs, algorithm=ED25519_SHA256, public_key=key.public_key)
 
     @property
     def key_id(self) -> str:
@@ -83,16 +88,20 @@ class Signer(BaseModel):
         Raises:
             BundleError: it was not yet, or no longer.
         """
+        when = self.out_of_use(made_on)
+        if when:
+            raise BundleError(
+                f"{where}: the card was made on {made_on}, but {self.name} may sign {when}: "
+                "sign the bundle with a key in use (kerbwatch models sign)"
+            )
+
+    def out_of_use(self, made_on: date) -> str:
+        """Since or until when the key may sign, when a day lies outside that; "" when it lies inside."""
         if self.valid_from and made_on < self.valid_from:
-            when = f"not before {self.valid_from}"
-        elif self.valid_until and made_on > self.valid_until:
-            when = f"not after {self.valid_until}"
-        else:
-            return
-        raise BundleError(
-            f"{where}: the card was made on {made_on}, but {self.name} may sign {when}: "
-            "sign the bundle with a key in use (kerbwatch models sign)"
-        )
+            return f"not before {self.valid_from}"
+        if self.valid_until and made_on > self.valid_until:
+            return f"not after {self.valid_until}"
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +114,14 @@ class Trust:
         """This trust and more signers."""
         return Trust((*self.signers, *signers))
 
-    def find(self, algorithm: str, key_id: str) -> Signer | None:
-        """The signer with a key, or `None`."""
-        found = [s for s in self.signers if s.algorithm == algorithm and s.key_id == key_id]
+    def find(self, algorithm: str, key_id: str, signs: Signs = "models") -> Signer | None:
+        """The signer with a key for models or for packs, or `None`."""
+        found = [s for s in self.signers if (s.signs, s.algorithm, s.key_id) == (signs, algorithm, key_id)]
         return found[-1] if found else None
 
-    def names(self) -> str:
+    def names(self, signs: Signs = "models") -> str:
         """Who is trusted, for messages."""
-        return ", ".join(dict.fromkeys(signer.name for signer in self.signers)) or "nobody"
+        return ", ".join(dict.fromkeys(signer.name for signer in self.signers if signer.signs == signs)) or "nobody"
 
 
 @cache

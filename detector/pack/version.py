@@ -20,7 +20,7 @@ def version_key(version: str) -> tuple[int, ...]:
     Raises:
         InputError: it is no version.
     """
-    if _VERSION.match(version) is None:
+    if _VERSION.fullmatch(version) is None:
         raise InputError(f"version {version[:60]!r} is not one to four numbers with points between them, as 1.4")
     numbers = [int(part) for part in version.split(".")]
     while len(numbers) > 1 and numbers[-1] == 0:
