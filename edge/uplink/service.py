@@ -57,9 +57,8 @@ _SPENT = Text("今日流量用完，明日继续", "today's bytes are used up; i
 
 @dataclass(slots=True)
 class _Link:
-    """One way to the server: its connection and what uses it."""
+    """The connection to the server and what uses it."""
 
-    interface: str | None
     client: ServerClient
     sender: Sender
     originals: OriginalSender | None
@@ -116,6 +115,7 @@ class UplinkService:
         self._thread = threading.Thread(target=self._run, name="uplink", daemon=True)
         self._link: _Link | None = None
         self._interface: str | None = None
+        self._way_changed = False
         self._enrolled: tuple[int, int] | None = None
         self._blocked_until_s = 0.0
         self._route_due_s = 0.0
@@ -199,9 +199,8 @@ class UplinkService:
         self._hang_up()
 
     def _round(self) -> float:
-        self._look_at_enrolment()
-        if self._look_at_route():
-            self._hang_up()
+        if self._rerouted() or self._enrolment_stamp() != self._enrolled:
+            self._begin_anew()
         if time.monotonic() < self._blocked_until_s:
             return _IDLE_S
         link = self._link or self._connect()
@@ -231,7 +230,7 @@ class UplinkService:
         return (
             self._stop.is_set()
             or time.monotonic() >= self._beat_due_s
-            or self._look_at_route()
+            or self._rerouted()
             or self._enrolment_stamp() != self._enrolled
             or self._outbox.next_unsent() is not None
         )
@@ -246,25 +245,26 @@ class UplinkService:
         originals = None
         if self._releases is not None:
             originals = OriginalSender(client, sender.files, self._pace, self._releases)
-        self._link = _Link(self._interface, client, sender, originals)
+        self._link = _Link(client, sender, originals)
         self._refused = False
         return self._link
 
-    def _look_at_route(self) -> bool:
-        """Look now and then where the way to the server goes; True when it goes elsewhere than the connection does."""
+    def _rerouted(self) -> bool:
+        """Look now and then where the way to the server goes; True when it goes elsewhere than it did."""
         if time.monotonic() >= self._route_due_s:
             self._route_due_s = time.monotonic() + _ROUTE_S
-            self._interface = self._route(self._settings.server)
-            self._budget.metered = is_metered(self._settings, self._interface)
-        return self._link is not None and self._link.interface != self._interface
+            interface = self._route(self._settings.server)
+            self._budget.metered = is_metered(self._settings, interface)
+            self._way_changed = self._way_changed or interface != self._interface
+            self._interface = interface
+        return self._way_changed
 
-    def _look_at_enrolment(self) -> None:
-        """A token that was renewed ends every wait."""
-        stamp = self._enrolment_stamp()
-        if stamp != self._enrolled:
-            self._enrolled = stamp
-            self._blocked_until_s = 0.0
-            self._hang_up()
+    def _begin_anew(self) -> None:
+        """Another network, or another token: every wait is over."""
+        self._way_changed = False
+        self._enrolled = self._enrolment_stamp()
+        self._blocked_until_s = 0.0
+        self._hang_up()
 
     def _enrolment_stamp(self) -> tuple[int, int] | None:
         try:

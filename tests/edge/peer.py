@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -56,6 +57,12 @@ class Peer:
         self.asked: list[str] = []
         self.tokens: set[str | None] = set()
         self.received_bytes = 0
+        self.declared: set[str] = set()
+        """Hashes taken although no report names them as evidence: originals."""
+        self.beats: list[dict[str, Any]] = []
+        self.orders: dict[str, Any] = {"received_at": "2026-05-17T09:30:00Z"}
+        self.clock_ahead_s: float | None = None
+        """Tells the time at each answer, so far ahead of this machine's clock; `None` tells none."""
         self.fault: Callable[[str, str], Fault | None] = lambda method, path: None
         self.location_base = ""
         self.lock = threading.Lock()
@@ -109,6 +116,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response(status)
+        if self.peer.clock_ahead_s is not None:
+            now = datetime.now(UTC) + timedelta(seconds=self.peer.clock_ahead_s)
+            self.send_header("Kerbwatch-Time", now.isoformat(timespec="milliseconds"))
         for name, value in headers.items():
             self.send_header(name, value)
         if status != 204:
@@ -123,6 +133,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._enrol(json.loads(body))
         if self.headers.get("Authorization") != f"Bearer {TOKEN}":
             return 401, {}, b'{"detail": "no such device"}'
+        if self.path == "/api/v1/devices/heartbeat" and whole:
+            self.peer.beats.append(json.loads(body))
+            return 200, {}, json.dumps(self.peer.orders).encode()
         if self.path.startswith("/api/v1/reports/"):
             return self._put(last, body) if self.command == "PUT" and whole else self._state(last)
         if self.path == "/api/v1/evidence":
@@ -160,7 +173,8 @@ class _Handler(BaseHTTPRequestHandler):
         name, value = self.headers["Upload-Metadata"].split()
         assert name == "sha256"
         digest = base64.b64decode(value).decode()
-        if not any(digest.encode() in report for report in self.peer.reports.values()):
+        named = any(digest.encode() in report for report in self.peer.reports.values())
+        if not named and digest not in self.peer.declared:
             return 403, {}, b'{"detail": "no report declares this evidence"}'
         upload_id = f"u{len(self.peer.uploads)}"
         self.peer.uploads[upload_id] = Upload(digest, int(self.headers["Upload-Length"]))
