@@ -34,6 +34,7 @@ from detector.report import (
     Versions,
 )
 from detector.tracks import Box
+from edge.originals import OriginalFile
 from edge.outbox import EvidenceFile
 
 JPEG_QUALITY: Final = 88
@@ -92,9 +93,9 @@ def software_version() -> str:
 
 
 def assemble(
-    report_id: uuid.UUID, key: str, hit: Hit, shot: Shot, origin: Origin
+    report_id: uuid.UUID, key: str, hit: Hit, shot: Shot, origin: Origin, originals: tuple[OriginalFile, ...] = ()
 ) -> tuple[ReportBody, list[EvidenceFile]]:
-    """The body of a hit's report, and the evidence files it names."""
+    """The body of a hit's report, and the evidence files it names; of the originals it names the hashes alone."""
     stills = [_still("still_full", shot.image, shot, (0, 0))]
     left, top, right, bottom = _crop(shot)
     if (right - left, bottom - top) != (shot.image.shape[1], shot.image.shape[0]):
@@ -129,6 +130,7 @@ def assemble(
         place=None if hit.place is None else _place(hit.place, origin.synthetic),
         fix=None if shot.fix is None else _fix(shot.fix, origin.synthetic),
         evidence=tuple(item for item, _ in stills),
+        originals=tuple(file.named() for file in originals),
         versions=origin.versions,
     )
     return body, [file for _, file in stills]

@@ -18,7 +18,7 @@ from detector.evidence.privacy import blur_people
 from detector.frame import Frame
 from detector.geo.localise import Unplaced
 from detector.hit import Hit, Place, SeenBefore
-from detector.report import hit_key
+from detector.report import ReportBody, hit_key
 from detector.rules import judge, judge_tracks
 from detector.rules.placing import Placing
 from detector.rules.shown import shown_by_track
@@ -28,7 +28,9 @@ from detector.vocabulary import Outcome
 from edge.again import Sighting
 from edge.assemble import Origin, Shot, assemble
 from edge.memory import StretchId
+from edge.originals import OriginalFile, Originals
 from edge.outbox import BodyBuilder
+from edge.parcels import EvidenceFile
 from edge.plan import Plan
 from edge.registered import PassRegister
 from edge.result import report_line
@@ -85,6 +87,7 @@ class Verdicts:
         *,
         stretch: Stretch | None = None,
         told: Callable[[Hit], bool] | None = None,
+        originals: Originals | None = None,
     ) -> None:
         """Use one for each source.
 
@@ -92,6 +95,7 @@ class Verdicts:
             number: of the source within the patrol, from 0.
             stretch: gathers what is judged together; by default as for a recording.
             told: whether a hit was reported already, by a camera that has not moved since; it is then left out.
+            originals: keeps the unblurred originals of reports; a patrol over recordings has none.
         """
         self._plan = plan
         self._source = source
@@ -101,6 +105,7 @@ class Verdicts:
         self._outbox = outbox
         self._tally = tally
         self._told = told
+        self._originals = originals
         self._pass = 0
         self._stretch = stretch or Stretch(gather_gap_s(plan.site))
         self._best = BestFrames()
@@ -188,11 +193,26 @@ class Verdicts:
                 f"{track.track_id}: more things in view than pictures can be kept of; this one is not reported"
             )
             return
-        report_id = self._outbox.put(
-            key, lambda report_id: assemble(report_id, key, hit, self._shot(hit, best, tracks), self._origin())
-        )
+        report_id = self._outbox.put(key, self._builder(key, hit, best, tracks))
         if report_id is not None:
             self._tally.reports.append(report_line(str(report_id), key, hit, synthetic=self._plan.synthetic))
+
+    def _builder(self, key: str, hit: Hit, best: BestFrame, tracks: Mapping[str, Track]) -> BodyBuilder:
+        """Makes the report's body, with its originals kept first; called again, under a new id, if it did not fit."""
+        originals = self._originals
+        files = () if originals is None else originals.gather(best, hit.track)
+        tried: list[uuid.UUID] = []
+
+        def build(report_id: uuid.UUID) -> tuple[ReportBody, Sequence[EvidenceFile]]:
+            kept: tuple[OriginalFile, ...] = ()
+            if originals is not None:
+                for earlier in tried:
+                    originals.forget(earlier)
+                tried[:] = [report_id]
+                kept = originals.keep(report_id, files)
+            return assemble(report_id, key, hit, self._shot(hit, best, tracks), self._origin(), kept)
+
+        return build
 
     def _shot(self, hit: Hit, best: BestFrame, tracks: Mapping[str, Track]) -> Shot:
         frame = best.frame

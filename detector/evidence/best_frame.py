@@ -36,12 +36,14 @@ class BestFrame:
         xyxy: the thing's box in it, px.
         detections: all boxes of the frame, for drawing and for blurring people.
         score: 0..1, comparable within a track only.
+        jpeg: the kept JPEG itself, of which `frame` holds the pixels.
     """
 
     frame: Frame
     xyxy: Box
     detections: Detections
     score: float
+    jpeg: bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +115,7 @@ class BestFrames:
             return None
         picture = choice.picture
         frame = replace(picture.frame, image=_decode(picture.jpeg))
-        return BestFrame(frame, choice.xyxy, picture.detections, choice.score)
+        return BestFrame(frame, choice.xyxy, picture.detections, choice.score, picture.jpeg)
 
     def forget(self, track_ids: Iterable[str]) -> None:
         """Let go of tracks that nobody will ask for: dropped ones, and those judged to be allowed."""
