@@ -20,6 +20,8 @@ __all__ = ["main"]
 
 ZOO = Path(__file__).resolve().parent / "models" / "zoo"
 DEFAULT_BUNDLE = ZOO / "street-n"
+_MODEL = {"model": str(DEFAULT_BUNDLE)}
+_DEFAULTS = {"patrol": _MODEL, "box": {"run": _MODEL}}
 
 HELP = """Find street-order violations from patrol vehicles and street cameras, and see each one to its end.
 
@@ -114,9 +116,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from detector.printable import printable
 
     try:
-        _application(asked if asked in ENTRIES else None)(
-            args=args, prog_name="kerbwatch", default_map={"patrol": {"model": str(DEFAULT_BUNDLE)}}
-        )
+        _application(asked if asked in ENTRIES else None)(args=args, prog_name="kerbwatch", default_map=_DEFAULTS)
     except KerbwatchError as error:
         if debug:
             raise

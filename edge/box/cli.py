@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 app = typer.Typer(
@@ -11,3 +14,44 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+
+Config = Annotated[Path, typer.Argument(help="The box's configuration, see docs/box.md. 配置文件", show_default=False)]
+
+
+@app.command()
+def run(
+    config: Config,
+    model: Annotated[
+        Path | None, typer.Option(help="Model bundle when the configuration names none. 默认模型包", show_default=False)
+    ] = None,
+    allow_recordings: Annotated[
+        bool, typer.Option("--allow-recordings", help="Let file:///path?loop stand for a camera. 演练用录像代替摄像头")
+    ] = False,
+) -> None:
+    """Watch until told to stop; what is found is sent. 运行
+
+    Exit codes: 0 stopped as told; 2 something given is wrong; 75 start again (a new pack, a full disk, the folder in
+    use); 70 a mistake in the program. A service manager restarts it in every case but 0 and 2.
+    """
+    from edge.box.logs import write_json_lines
+    from edge.box.run import run_box
+
+    write_json_lines()
+    code = run_box(config, model, allow_files=allow_recordings)
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command()
+def check(config: Config) -> None:
+    """Read the configuration and the site, and say what is wrong. 检查配置"""
+    from detector.site.load import load_site
+    from edge.box.settings import load_settings
+
+    settings = load_settings(config)
+    site = load_site(settings.site)
+    for camera in settings.cameras:
+        site.camera(camera.camera_id)
+    cameras = ", ".join(camera.camera_id for camera in settings.cameras)
+    typer.echo(f"{config}: 配置无误 · no fault found; 摄像头 cameras: {cameras}")

@@ -1,4 +1,4 @@
-"""What the box writes to its log: one line of JSON for each event, for journald to keep. Never a secret, never a place."""
+"""The log of the box: one line of JSON for each event, for journald to keep. Never a secret, never a place."""
 
 from __future__ import annotations
 

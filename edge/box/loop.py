@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import queue
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Final
 
 from detector.frame import Frame
@@ -31,6 +33,7 @@ from edge.watch import Looked
 QUEUE_MAX: Final = 12
 """Looked pictures that wait for their fix: a receiver speaks once a second, and is a second late."""
 FIX_WAIT_S: Final = 1.6
+_LOOKS_TIMED = 120
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +61,12 @@ class Loop:
         self._slots = Slots(len(self._stations))
         self._queue: queue.Queue[_ToJudge] = queue.Queue(QUEUE_MAX)
         self._looking = True
+        self._look_s: deque[float] = deque(maxlen=_LOOKS_TIMED)
+
+    @property
+    def look_s(self) -> float | None:
+        """How long the network takes, median of the last looks; `None` before the first."""
+        return median(self._look_s) if self._look_s else None
 
     def start(self, crew: Crew) -> None:
         """Begin to watch."""
@@ -86,8 +95,10 @@ class Loop:
             self._looking = False
 
     def _look_at(self, station: Station, frame: Frame, pulse: Pulse) -> None:
-        station.looked(time.monotonic() - frame.monotonic_s)
+        began_s = time.monotonic()
         found = self._detector.detect(frame.image)
+        self._look_s.append(time.monotonic() - began_s)
+        station.looked(began_s - frame.monotonic_s, len(found))
         self._board.looked(station.camera_id, frame, found)
         item = _ToJudge(station, Looked(frame, found))
         while not pulse.over:

@@ -34,6 +34,7 @@ from edge.coverage.log import CoverageLog
 from edge.coverage.looks import Look, LookLog
 from edge.coverage.publish import COVERAGE_FILE, publish
 from edge.gnss.fixes import LiveFixes
+from edge.originals import Originals
 from edge.outbox import Outbox
 from edge.plan import Plan
 from edge.sources import Window
@@ -88,17 +89,30 @@ class Station:
     """One camera. `take`, `idle` and `end` belong to the judging thread, `looked` to the looking one."""
 
     def __init__(
-        self, shared: Shared, settings: CameraSettings, number: int, camera: LiveCamera, trigger: Trigger
+        self,
+        shared: Shared,
+        settings: CameraSettings,
+        number: int,
+        camera: LiveCamera,
+        trigger: Trigger,
+        originals: Originals | None = None,
     ) -> None:
-        """Args: number: of the camera within the box, from 0."""
+        """Use one for each camera.
+
+        Args:
+            number: of the camera within the box, from 0.
+            originals: keeps the unblurred originals of its reports; `None` keeps none.
+        """
         self.camera = camera
         self.trigger = trigger
         self.camera_id = settings.camera_id
         self._shared = shared
         self._number = number
+        self._originals = originals
         self._pose: Camera = shared.site.camera(settings.camera_id)
         self._patrol: _Patrol | None = None
         self._looks = 0
+        self._found = 0
         self._dropped = 0
         self._reports = 0
         self._ages: deque[tuple[float, float]] = deque(maxlen=_AGES_MAX)
@@ -116,10 +130,16 @@ class Station:
         """Reports since the start."""
         return self._reports + (len(self._patrol.tally.reports) if self._patrol else 0)
 
-    def looked(self, age_s: float) -> None:
-        """A picture of this age went through the network."""
+    @property
+    def found(self) -> int:
+        """Boxes the network found since the start."""
+        return self._found
+
+    def looked(self, age_s: float, found: int) -> None:
+        """A picture of this age when its look began went through the network, which found so many boxes."""
         now_s = time.monotonic()
         self._looks += 1
+        self._found += found
         self._ages.append((now_s, age_s))
         while self._ages and now_s - self._ages[0][0] > _AGES_S:
             self._ages.popleft()
@@ -144,7 +164,13 @@ class Station:
             patrol = None
         if patrol is None:
             patrol = self._patrol = _Patrol(
-                self._shared, self._pose, self.camera_id, self._number, frame.captured_at, self._told
+                self._shared,
+                self._pose,
+                self.camera_id,
+                self._number,
+                frame.captured_at,
+                told=self._told,
+                originals=self._originals,
             )
         fix = self._shared.fixes.at(frame.captured_at) if self._shared.fixes and self.moves else None
         try:
@@ -192,7 +218,9 @@ class _Patrol:
         camera_id: str,
         number: int,
         began_at: datetime,
+        *,
         told: Callable[[Hit], bool],
+        originals: Originals | None,
     ) -> None:
         self._shared = shared
         self._began_at = began_at
@@ -211,6 +239,7 @@ class _Patrol:
             self.tally,
             stretch=Stretch(gather_gap_s(shared.site), wait_s=WAIT_S, rest_s=shared.rest_s),
             told=told,
+            originals=originals,
         )
         tracker = Tracker(camera_id, shared.detector.cue_names, standing_camera=pose.observed_by == "fixed")
         self._coverage = _Coverage(shared, plan, pose)

@@ -1,0 +1,132 @@
+"""What the box does beside watching: sends, shows itself to the rider, keeps originals, follows packs."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Final
+
+import structlog
+
+from detector.errors import KerbwatchError
+from detector.heartbeat import Orders
+from edge.alarms.alarms import Alarms
+from edge.box.health import BoxHealth, LinkHealth
+from edge.box.loop import Loop
+from edge.box.parts import Parts
+from edge.box.settings import BoxSettings, UplinkSettings
+from edge.fleet.signs import CameraSigns, Signs
+from edge.fleet.store import PackStore
+from edge.page.notes import NoteStore
+from edge.page.pairing import Pairings
+from edge.page.server import PageServer
+from edge.uplink.service import UplinkService
+from edge.vault.retention import Retention
+
+_MINUTE_S: Final = 60.0
+_EXPIRE_S: Final = 300.0
+
+log = structlog.get_logger("box")
+
+
+class Keeping:
+    """Everything of a box that is not its loop. Use `open`; the other methods belong to the main thread."""
+
+    def __init__(self, settings: BoxSettings, packs: PackStore, parts: Parts, alarms: Alarms) -> None:
+        self._settings = settings
+        self._packs = packs
+        self._parts = parts
+        self._alarms = alarms
+        self._retention = Retention(parts.vault, parts.time) if parts.vault is not None else None
+        self._uplink: UplinkService | None = None
+        self._page: PageServer | None = None
+        self._asked: tuple[uuid.UUID, ...] = ()
+        self._live_s = dict.fromkeys((station.camera_id for station in parts.stations), 0.0)
+        self._minute_s = self._expire_s = time.monotonic()
+        self._orders_lock = threading.Lock()
+        self._orders: Orders | None = None
+
+    @contextmanager
+    def open(self) -> Iterator[Keeping]:
+        """Begin; everything is ended at the end of the block."""
+        settings, parts = self._settings, self._parts
+        with ExitStack() as stack:
+            if settings.uplink is not None:
+                self._uplink = self._sender(settings.uplink)
+                self._uplink.start()
+                stack.callback(self._uplink.stop)
+            if settings.page is not None:
+                notes = NoteStore(settings.state, parts.key)
+                stack.callback(notes.close)
+                pairings = Pairings(settings.state)
+                stack.callback(pairings.close)
+                self._page = PageServer(settings.page, parts.board, notes, pairings=pairings)
+                self._page.start()
+                stack.callback(self._page.stop)
+                log.info("the rider's page is up", address=self._page.address)
+            yield self
+
+    def check(self) -> None:
+        """Raise what ended a thread, if something did."""
+        if self._uplink is not None:
+            self._uplink.check()
+
+    def link(self) -> LinkHealth | None:
+        """The way to the server; `None` on a box without one."""
+        return self._uplink.health() if self._uplink is not None else None
+
+    def second(self, health: BoxHealth, loop: Loop) -> bool:
+        """Another second has gone by; True when the box must start again."""
+        for camera in health.cameras:
+            self._live_s[camera.camera_id] += camera.status.state == "live"
+        now_s = time.monotonic()
+        if now_s - self._expire_s >= _EXPIRE_S:
+            self._expire_s = now_s
+            self._expire()
+        if now_s - self._minute_s >= _MINUTE_S:
+            self._minute_s = now_s
+            return self._packs.alive(self._signs(loop))
+        return False
+
+    def _signs(self, loop: Loop) -> Signs:
+        stations = {station.camera_id: station for station in self._parts.stations}
+        cameras = {
+            name: CameraSigns(self._live_s[name], station.health().looks, station.found)
+            for name, station in stations.items()
+        }
+        return Signs(loop.look_s, cameras)
+
+    def _expire(self) -> None:
+        if self._retention is None:
+            return
+        try:
+            gone = self._retention.expire()
+        except KerbwatchError as error:
+            log.warning("originals whose time is over could not be deleted", why=str(error))
+            return
+        if gone:
+            log.info("originals whose time was over were deleted", count=gone)
+
+    def _sender(self, settings: UplinkSettings) -> UplinkService:
+        parts = self._parts
+        return UplinkService(
+            parts.outbox,
+            self._settings.state,
+            settings,
+            parts.time,
+            parts.board.health,
+            self._on_orders,
+            self._asks,
+            zone=parts.site.timezone,
+        )
+
+    def _asks(self) -> tuple[uuid.UUID, ...]:
+        self._asked = self._retention.due() if self._retention is not None else ()
+        return self._asked
+
+    def _on_orders(self, orders: Orders) -> None:
+        if self._retention is not None:
+            self._retention.answered(self._asked, orders)

@@ -1,0 +1,163 @@
+"""The box's run: opens the parts, lets the threads work, and once a second asks how everything does.
+
+Exit codes: 0 stopped as told; 75 start me again, for a new pack or a passing trouble; others as every command.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import cv2
+import structlog
+
+from detector.errors import TransientError
+from detector.frame import Fix
+from edge.alarms.alarms import Alarms
+from edge.assemble import software_version
+from edge.box.crew import Crew
+from edge.box.health import BoxHealth, GnssHealth, LinkHealth, StoreHealth
+from edge.box.keeping import Keeping
+from edge.box.loop import Loop
+from edge.box.parts import Parts, open_parts
+from edge.box.settings import BoxSettings, load_settings
+from edge.box.systemd import Systemd
+from edge.box.usage import Usage
+from edge.fleet.overrides import effective
+from edge.fleet.store import PackStore
+
+RESTART: Final = 75
+_SECOND_S: Final = 1.0
+
+log = structlog.get_logger("box")
+
+
+def run_box(path: Path, shipped_model: Path | None, *, allow_files: bool = False) -> int:
+    """Run the box of a `box.yaml` until it is told to stop; gives the exit code.
+
+    Raises:
+        InputError: something in the settings or the site is wrong.
+        TransientError: the state folder is in use, or the disk is full: start it again.
+    """
+    # OpenCV's own threads cost more CPU than they save on pictures of this size, next to a busy network.
+    cv2.setNumThreads(1)
+    own = load_settings(path)
+    packs = PackStore.open(own)
+    decision = packs.begin_start()
+    if decision.gave_up is not None:
+        log.warning("a pack was given up", version=decision.gave_up.version, why=decision.gave_up.reason)
+    settings = effective(own, decision.pack)
+    with stop_signals() as told, open_parts(settings, shipped_model, allow_files=allow_files) as parts:
+        code = _Run(settings, packs, parts, told).run()
+    if code == 0:
+        packs.stopped()
+    return code
+
+
+class _Run:
+    """One run of the box."""
+
+    def __init__(self, settings: BoxSettings, packs: PackStore, parts: Parts, told: threading.Event) -> None:
+        self._settings = settings
+        self._packs = packs
+        self._parts = parts
+        self._told = told
+        self._began_s = time.monotonic()
+        self._usage = Usage()
+        self._alarms = Alarms()
+        self._systemd = Systemd()
+        self._keeping = Keeping(settings, packs, parts, self._alarms)
+
+    def run(self) -> int:
+        parts = self._parts
+        with Crew() as crew, self._keeping.open() as keeping:
+            loop = Loop(parts.stations, parts.detector, parts.fixes, parts.reports, parts.board)
+            loop.start(crew)
+            self._systemd.ready()
+            log.info("the box watches", cameras=[station.camera_id for station in parts.stations])
+            while not self._told.wait(_SECOND_S):
+                crew.check()
+                keeping.check()
+                health = self._health(crew.age_s())
+                health = replace(health, alarms=self._alarms.take(health))
+                parts.board.beat(health, self._fix())
+                self._systemd.beat(health)
+                if keeping.second(health, loop):
+                    log.info("the box starts again with another pack")
+                    return RESTART
+            self._systemd.stopping()
+            log.info("the box was told to stop: what is in view is judged")
+        crew.check()
+        return 0
+
+    def _health(self, loop_age_s: float) -> BoxHealth:
+        parts = self._parts
+        cpu_s, rss_bytes = self._usage.now()
+        running = self._packs.running
+        return BoxHealth(
+            at=parts.time.now(),
+            monotonic_s=time.monotonic(),
+            time_told_by=parts.time.told_by,
+            uptime_s=time.monotonic() - self._began_s,
+            loop_age_s=loop_age_s,
+            software=software_version(),
+            pack_version=running.version if running else None,
+            cameras=tuple(station.health() for station in parts.stations),
+            gnss=parts.fixes.health() if parts.fixes else GnssHealth(),
+            link=self._keeping.link() or LinkHealth(used=False),
+            store=self._store(),
+            reports=sum(station.reports for station in parts.stations),
+            cpu_s=cpu_s,
+            rss_bytes=rss_bytes,
+        )
+
+    def _fix(self) -> Fix | None:
+        """The newest one, for what the rider notes down."""
+        fixes = self._parts.fixes.fixes if self._parts.fixes else ()
+        return fixes[-1] if fixes else None
+
+    def _store(self) -> StoreHealth:
+        parts, trouble = self._parts, ""
+        disk = shutil.disk_usage(self._settings.state)
+        originals, originals_bytes = 0, 0
+        try:
+            counts = self._counts = parts.outbox.counts()
+            if parts.vault is not None:
+                originals, originals_bytes = parts.vault.counts()
+        except TransientError as error:
+            counts, trouble = self._counts, str(error)
+        held = parts.reports.held()
+        return StoreHealth(
+            disk_free_bytes=disk.free,
+            disk_bytes=disk.total,
+            outbox=counts,
+            originals=originals,
+            originals_bytes=originals_bytes,
+            trouble=held.trouble or trouble,
+        )
+
+
+@contextmanager
+def stop_signals() -> Iterator[threading.Event]:
+    """An event that SIGTERM and Ctrl-C set; a second one ends the program at once."""
+    told = threading.Event()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if told.is_set():
+            signal.default_int_handler(number, frame)
+        told.set()
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield told
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
