@@ -159,6 +159,13 @@ class RtspServer:
         """Of its one stream."""
         return f"rtsp://127.0.0.1:{self.port}/street"
 
+    def begun_s(self) -> float:
+        """When the first picture of the newest pipeline was played, by `time.monotonic`; waits for a watcher."""
+        word, _, seconds = cast("Any", self._process.stdout).readline().partition(" ")
+        if word != "begun":
+            raise RuntimeError("the RTSP server has ended")
+        return float(seconds)
+
     def freeze(self) -> None:
         """Stop it where it is; its connections stay open and silent."""
         os.kill(self._process.pid, signal.SIGSTOP)

@@ -2,7 +2,8 @@
 
 Run with the system's Python, where GStreamer's bindings live: ``/usr/bin/python3 rtsp_server.py PICTURES [PORT]``.
 Reads ``user:password`` for digest authentication, or an empty line, from standard input; says ``port N`` when it
-listens. All who watch share one stream, as with a camera. Started by `benchmarks.rtsp`.
+listens and ``begun S`` (monotonic seconds of its first picture) when somebody begins to watch. All who watch share one
+stream, as with a camera. Started by `benchmarks.rtsp`.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class Player:
         source = media.get_element().get_by_name("source")
         self.count, begun_ns = 0, GLib.get_monotonic_time() * 1000
         media.set_reusable(False)
+        print(f"begun {begun_ns / 1e9}", flush=True)
 
         def push() -> bool:
             now_ns = GLib.get_monotonic_time() * 1000 - begun_ns

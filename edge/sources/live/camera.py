@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -35,6 +36,7 @@ from edge.sources.live.messages import (
 from edge.sources.live.patience import Backoff, Patience
 from edge.sources.live.picture import CameraState, CameraStatus, Clip, LiveCamera, PictureNote
 from edge.sources.live.ring import PacketRing
+from edge.sources.live.watchdog import Watchdog
 from edge.true_time import TrueTime
 
 _NOTES_MAX: Final = 256
@@ -70,6 +72,16 @@ def open_camera(
         raise SourceUnreadableError(f"{parsed} takes no user or password: leave credentials_file out")
     patience = Patience(stall_s=stall_s, first_s=max(stall_s, Patience().first_s))
     return ChildCamera(parsed, source_id, credentials, time, patience, backoff, ring_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """Why a child has ended, what the camera is now, and for how many seconds pictures came."""
+
+    state: CameraState
+    trouble: str = ""
+    refused: bool = False
+    good_s: float = 0.0
 
 
 class ChildCamera:
@@ -196,9 +208,9 @@ class ChildCamera:
         random_, failures = random.Random(), 0  # noqa: S311 (only spreads attempts)
         try:
             while not self._closing:
-                good_s = self._watch()
-                failures = 1 if good_s >= self._backoff.good_s else failures + 1
-                self._sleep(self._backoff.wait_s(failures, random_))
+                ended = self._watch()
+                failures = 1 if ended.good_s >= self._backoff.good_s else failures + 1
+                self._sleep(self._backoff.refused_s if ended.refused else self._backoff.wait_s(failures, random_))
         finally:
             with self._changed:
                 self._over = True
@@ -207,43 +219,44 @@ class ChildCamera:
                     self._trouble = "its thread has failed; see the log"
                 self._changed.notify_all()
 
-    def _watch(self) -> float:
-        """Start a child and listen until one of both ends it; returns for how many seconds pictures came."""
+    def _watch(self) -> _Ended:
+        """Start a child and listen until one of both ends it."""
         try:
             child = DecoderProcess(self._address, self._credentials, self._patience)
         except OSError as error:
-            self._set(CameraState.AWAY, f"its decoder cannot be started ({error.strerror})")
-            return 0.0
-        first_s = self._connected(child)
-        state, trouble = CameraState.AWAY, ""
-        try:
-            state, trouble = self._listen(child)
-        except MessageError as error:
-            trouble = f"its decoder went wrong ({error})"
-        finally:
-            died = self._disconnected(child)
+            ended = _Ended(CameraState.AWAY, f"its decoder cannot be started ({error.strerror})")
+        else:
+            self._connected(child)
+            try:
+                ended = self._listen(child)
+            except MessageError as error:
+                ended = _Ended(CameraState.AWAY, f"its decoder went wrong ({error})")
+            finally:
+                died = self._disconnected(child)
+            if not ended.trouble:
+                ended = replace(ended, trouble=f"its decoder crashed ({died})" if died else "its decoder ended")
         if not self._closing:
-            self._set(state, trouble or (f"its decoder crashed ({died})" if died else "its decoder ended"))
-        last = self._last
-        return 0.0 if last is None else last.monotonic_s - first_s
+            self._set(ended.state, ended.trouble)
+        return ended
 
-    def _listen(self, child: DecoderProcess) -> tuple[CameraState, str]:
-        """Take what the child says; returns why that has ended."""
-        watchdog = _Watchdog(self._patience, time.monotonic())
-        trouble = ""
+    def _listen(self, child: DecoderProcess) -> _Ended:
+        """Take what the child says until it ends or must be ended."""
+        watchdog = Watchdog(self._patience, time.monotonic())
+        trouble, refused = "", False
         while not self._closing:
             messages = child.messages(watchdog.left_s(time.monotonic()), self._wake_fd)
             if messages is None:
-                return CameraState.AWAY, trouble
+                break
             for message in messages:
                 watchdog.heard(message, time.monotonic())
                 if isinstance(message, TroubleMessage):
-                    trouble = message.text
-                self._take(child, message)
-            silent = watchdog.silent(time.monotonic())
-            if silent:
-                return (CameraState.STALLED if watchdog.pictures else CameraState.AWAY), silent
-        return CameraState.AWAY, trouble
+                    trouble, refused = message.text, message.refused
+                else:
+                    self._take(child, message)
+            if silence := watchdog.silence(time.monotonic()):
+                state = CameraState.STALLED if watchdog.good_s else CameraState.AWAY
+                return _Ended(state, silence, good_s=watchdog.good_s)
+        return _Ended(CameraState.AWAY, trouble, refused, watchdog.good_s)
 
     def _take(self, child: DecoderProcess, message: Message) -> None:
         match message:
@@ -257,8 +270,6 @@ class ChildCamera:
                 self._note(message)
             case PixelsMessage():
                 self._receive(child, message)
-            case TroubleMessage():
-                pass
 
     def _note(self, message: PictureMessage) -> None:
         captured_at = self._time.at(message.arrived_s)
@@ -282,13 +293,12 @@ class ChildCamera:
             self._frame = Frame(image, seq, note.captured_at, note.monotonic_s, self._source_id)
             self._changed.notify_all()
 
-    def _connected(self, child: DecoderProcess) -> float:
+    def _connected(self, child: DecoderProcess) -> None:
         self._ring.begin(None)
         with self._changed:
             self._child = child
             self._connections += 1
             self._first_seq = self._next_seq
-        return time.monotonic()
 
     def _disconnected(self, child: DecoderProcess) -> str:
         with self._changed:
@@ -306,39 +316,3 @@ class ChildCamera:
     def _sleep(self, seconds: float) -> None:
         with self._changed:
             self._changed.wait_for(lambda: self._closing, seconds)
-
-
-class _Watchdog:
-    """Measures a child's silence, by the monotonic clock."""
-
-    def __init__(self, patience: Patience, now_s: float) -> None:
-        self._patience = patience
-        self._picture_s = self._packet_s = now_s
-        self.pictures = 0
-
-    def heard(self, message: Message, now_s: float) -> None:
-        """Note a sign of life."""
-        match message:
-            case PictureMessage():
-                self._picture_s = self._packet_s = now_s
-                self.pictures += 1
-            case PacketMessage():
-                self._packet_s = now_s
-            case _:
-                pass
-
-    def left_s(self, now_s: float) -> float:
-        """How much longer the child may be silent."""
-        by_picture_s = self._picture_s + self._patience.first_s - now_s
-        by_packet_s = self._packet_s + self._patience.stall_s - now_s
-        return max(0.0, min(by_picture_s, by_packet_s) if self.pictures else by_picture_s)
-
-    def silent(self, now_s: float) -> str:
-        """Why the child must go; "" when it may stay."""
-        if self.left_s(now_s) > 0:
-            return ""
-        if not self.pictures:
-            return f"no picture within {self._patience.first_s:g} s: the camera does not answer"
-        if now_s - self._packet_s >= self._patience.stall_s:
-            return f"nothing came for {self._patience.stall_s:g} s: the camera or its network hangs"
-        return f"only damaged pictures for {self._patience.first_s:g} s"

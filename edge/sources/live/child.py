@@ -129,7 +129,7 @@ class _Pixels:
         if held is None:
             return PixelsMessage(seq, 0, 0)
         seq, picture = held
-        data = memoryview(self._to_bgr(picture)).cast("B")
+        data = self._to_bgr(picture).data.cast("B")
         if os.fstat(self._fd).st_size != len(data):
             os.ftruncate(self._fd, len(data))
         done = 0
@@ -143,31 +143,25 @@ class _Camera:
 
     def __init__(self, opened: Opened, held: _Held, outlet: _Outlet) -> None:
         from edge.sources.live.forwarding import Forwarder
+        from edge.sources.live.whole import WholePictures
         from edge.sources.motion import MotionMeter
 
         self._opened, self._held, self._outlet = opened, held, outlet
         self._forwarder = Forwarder(opened.stream)
+        self._whole = WholePictures()
         self._motion = MotionMeter()
         self._seq = 0
         self._arrived_s: dict[int, float] = {}
 
     def read(self, packets: Any) -> None:
         """Decode every packet, forward it, tell of its pictures."""
-        import av.error
-
         for packet in packets:
             arrived_s = time.monotonic()
             for message in self._forwarder.messages(packet, arrived_s):
                 self._outlet.send(message)
             self._note_arrival(packet.pts, arrived_s)
-            try:
-                pictures = packet.decode()
-            except av.error.InvalidDataError:
-                # Damaged; the decoder goes on with the next key frame.
-                continue
-            for picture in pictures:
-                if not picture.is_corrupt:
-                    self._tell(picture, arrived_s)
+            for picture in self._whole.decode(packet):
+                self._tell(picture, arrived_s)
 
     def _tell(self, picture: VideoFrame, now_s: float) -> None:
         from edge.sources.live.luma import luma_of
@@ -204,12 +198,12 @@ def main() -> int:
         opened = open_stream(start.address, start.credentials, open_s=start.open_s, read_s=start.read_s)
         source = played(start.address, opened) if start.address.kind is LiveKind.FILE else packets(opened)
         _Camera(opened, held, outlet).read(source)
-        text = "the camera ended the stream"
+        trouble = TroubleMessage("the camera ended the stream")
     except ChildError as error:
-        text = str(error)
+        trouble = TroubleMessage(str(error), error.refused)
     except (OSError, MemoryError, ValueError) as error:
-        text = why(error)
-    outlet.send(TroubleMessage(text))
+        trouble = TroubleMessage(why(error))
+    outlet.send(trouble)
     return 1
 
 

@@ -109,7 +109,7 @@ class DecoderProcess:
             MessageError: it is not there.
         """
         image = np.empty((height_px, width_px, 3), np.uint8)
-        view, done = memoryview(image).cast("B"), 0
+        view, done = image.data.cast("B"), 0
         while done < len(view):
             got = os.preadv(self._memory_fd, [view[done:]], done)
             if got == 0:

@@ -85,9 +85,10 @@ class PixelsMessage:
 
 @dataclass(frozen=True, slots=True)
 class TroubleMessage:
-    """Why the child ends; its last message."""
+    """Why the child ends; its last message. `refused`: for the user or password, so a quick retry does only harm."""
 
     text: str
+    refused: bool = False
 
 
 Message = StreamMessage | PacketMessage | PictureMessage | PixelsMessage | TroubleMessage
@@ -115,8 +116,8 @@ def encode(message: Message) -> bytes:
             return _HEAD.pack(_Kind.PICTURE, _PICTURE.size) + _PICTURE.pack(seq, arrived_s, motion, width_px, height_px)
         case PixelsMessage(seq, width_px, height_px):
             return _HEAD.pack(_Kind.PIXELS, _PIXELS.size) + _PIXELS.pack(seq, width_px, height_px)
-        case TroubleMessage(text):
-            body = text.encode("utf-8", "replace")
+        case TroubleMessage(text, refused):
+            body = bytes([refused]) + text.encode("utf-8", "replace")
             return _HEAD.pack(_Kind.TROUBLE, len(body)) + body
 
 
@@ -169,7 +170,7 @@ def _message(kind: int, body: bytes) -> Message:
             case _Kind.PIXELS:
                 return PixelsMessage(*_PIXELS.unpack(body))
             case _Kind.TROUBLE:
-                return TroubleMessage(body[:1000].decode("utf-8", "replace"))
+                return TroubleMessage(body[1:1000].decode("utf-8", "replace"), body[:1] == b"\1")
             case _:
                 raise MessageError(f"a message of unknown kind {kind}")
     except (struct.error, ValueError, ZeroDivisionError) as error:

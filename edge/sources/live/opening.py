@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
@@ -29,7 +29,15 @@ _ANALYSE_US: Final = "1500000"
 
 
 class ChildError(Exception):
-    """The camera gives no pictures; the text holds no credentials and no URL."""
+    """The camera gives no pictures; the text holds no credentials and no URL.
+
+    Attributes:
+        refused: for the user or password.
+    """
+
+    def __init__(self, text: str, *, refused: bool = False) -> None:
+        self.refused = refused
+        super().__init__(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +58,8 @@ def open_stream(address: LiveAddress, credentials: str | None, *, open_s: float,
     try:
         container = cast("InputContainer", av.open(url, format=form, options=options, timeout=(open_s, read_s)))
     except (av.error.FFmpegError, OSError) as error:
-        raise ChildError(why(error)) from None
+        refused = isinstance(error, (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError))
+        raise ChildError(why(error), refused=refused) from None
     if not container.streams.video:
         container.close()
         raise ChildError("the stream carries no video")
@@ -64,14 +73,14 @@ def open_stream(address: LiveAddress, credentials: str | None, *, open_s: float,
     return Opened(container, stream)
 
 
-def packets(opened: Opened) -> Iterator[Packet[VideoStream]]:
+def packets(opened: Opened) -> Generator[Packet[VideoStream], None, None]:
     """Packets as they come, until the stream ends."""
     for packet in opened.container.demux(opened.stream):
         if packet.size:
             yield packet
 
 
-def played(address: LiveAddress, opened: Opened) -> Iterator[Packet[VideoStream]]:
+def played(address: LiveAddress, opened: Opened) -> Generator[Packet[VideoStream], None, None]:
     """Packets of a file in its own time, for as long as it loops; stamps go on over its end."""
     first, begun_s, shift, last, step = True, time.monotonic(), 0, 0, 1
     while True:

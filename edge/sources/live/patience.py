@@ -41,6 +41,8 @@ class Backoff:
         jitter: each wait is shortened by up to this share at random, so that the cameras of one switch that lost its
             power do not all come at once.
         good_s: a camera that gave pictures for so long begins again with `first_s`.
+        refused_s: after a camera has refused the password. Cameras lock a user out after a few wrong attempts, often
+            for half an hour, and every further one counts.
     """
 
     first_s: float = 0.25
@@ -48,6 +50,7 @@ class Backoff:
     most_s: float = 5.0
     jitter: float = 0.3
     good_s: float = 5.0
+    refused_s: float = 300.0
 
     def wait_s(self, failures: int, random_: random.Random) -> float:
         """Wait after so many failed attempts in a row (1 for the first)."""
