@@ -33,7 +33,7 @@ from edge.server_clock import TIME_HEADER, ServerClock
 from edge.wire_bytes import HANDSHAKE_BYTES, answer_bytes, request_bytes
 
 RETRY_AFTER_MAX_S: Final = 3600.0
-_ANSWER_MAX_BYTES = 64 * 1024
+ANSWER_BYTES_MAX: Final = 64 * 1024
 _WORDS_MAX = 300
 _BUSY = frozenset({408, 423, 425, 429})
 
@@ -213,16 +213,25 @@ class ServerClient:
         return f"{here.scheme}://{here.netloc}{below}{target.path}{query}"
 
     def request(
-        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, content: bytes | None = None
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        answer_bytes_max: int = ANSWER_BYTES_MAX,
     ) -> Answer:
         """Send one request and read its answer.
+
+        Args:
+            answer_bytes_max: a longer body is no answer of the server's.
 
         Raises:
             LinkError, ServerBusy, TooLarge, NotEnrolled, WrongServer: see the module's docstring. Every other status
                 is the caller's to judge.
         """
         try:
-            answer = self._exchange(method, url, dict(headers or {}), content)
+            answer = self._exchange(method, url, dict(headers or {}), content, answer_bytes_max)
         except httpx.TransportError as error:
             raise LinkError(f"no answer from {self.base_url}: {error or type(error).__name__}") from error
         except httpx.HTTPError as error:
@@ -230,7 +239,9 @@ class ServerClient:
         self._judge(answer)
         return answer
 
-    def _exchange(self, method: str, url: str, headers: dict[str, str], content: bytes | None) -> Answer:
+    def _exchange(
+        self, method: str, url: str, headers: dict[str, str], content: bytes | None, bytes_max: int
+    ) -> Answer:
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token.get_secret_value()}"
         request = self._http.build_request(method, url, headers=headers, content=content)
@@ -246,7 +257,7 @@ class ServerClient:
         response = self._http.send(request, stream=True)
         try:
             answered_s = time.monotonic()
-            body = self._read(response)
+            body = self._read(response, bytes_max)
         finally:
             response.close()
             self._spend(answer_bytes(response) + connected * HANDSHAKE_BYTES)
@@ -260,13 +271,13 @@ class ServerClient:
         if self._meter is not None:
             self._meter.spend(count)
 
-    def _read(self, response: httpx.Response) -> bytes:
+    def _read(self, response: httpx.Response, bytes_max: int) -> bytes:
         until = time.monotonic() + self._timeouts.answer_s
         body = b""
         for part in response.iter_bytes():
             body += part
-            if len(body) > _ANSWER_MAX_BYTES:
-                raise ServerBusy(f"answer from {self.base_url} is longer than {_ANSWER_MAX_BYTES} bytes")
+            if len(body) > bytes_max:
+                raise ServerBusy(f"answer from {self.base_url} is longer than {bytes_max} bytes")
             if time.monotonic() > until:
                 raise LinkError(f"answer from {self.base_url} took longer than {self._timeouts.answer_s} s")
         return body

@@ -58,6 +58,7 @@ def install(
     allow_older: bool = False,
     default_model: Path | None = None,
     try_out: Callable[[Task], TrialResult] = run_apart,
+    beat: Callable[[], None] = lambda: None,
 ) -> Installed:
     """Check a pack's file, unpack it, try it and switch to it.
 
@@ -67,6 +68,7 @@ def install(
         allow_older: a person at the box wants an older version.
         default_model: bundle that a box without `settings.model` and without a pack runs.
         try_out: runs the self-test.
+        beat: called now and then, for a watchdog that must not think that this thread died.
 
     Raises:
         PackFailed: the site in it is no good, or the self-test failed; remembered.
@@ -74,6 +76,7 @@ def install(
         TransientError: the disk is full, or another process installs.
     """
     checked = check_archive(file, store.trust)
+    beat()
     slot = Slot(version=checked.manifest.version, sha256=checked.sha256, sums_sha256=checked.sums_sha256)
     state = store.state()
     if state.current == slot:
@@ -83,7 +86,7 @@ def install(
     with store.places.installing() as alone:
         if not alone:
             raise PackError(f"{store.places.root}: another pack is being installed: try again when it is done")
-        folder = unpack(checked, store.places.root)
+        folder = unpack(checked, store.places.root, beat)
         try:
             pack = RunningPack.of(slot, folder, checked)
             result = _tried(pack, store, settings, default_model, try_out)

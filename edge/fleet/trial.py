@@ -11,13 +11,14 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from detector.errors import KerbwatchError, PackError
+from detector.errors import KerbwatchError, PackError, TransientError
 from detector.model.signers import Signer, Trust, shipped_trust, site_signers
 from detector.pack.manifest import PackLimits
 from edge.fleet.signs import Fault
@@ -71,27 +72,61 @@ class TrialResult(BaseModel):
     old_seconds_per_look: Annotated[float, Field(ge=0)] | None = None
 
 
-def run_apart(task: Task, *, timeout_s: float = TIMEOUT_S) -> TrialResult:
-    """Do a task in a child process; a child that dies or takes too long is a fault of the pack."""
+def run_apart(
+    task: Task,
+    *,
+    timeout_s: float = TIMEOUT_S,
+    beat: Callable[[], None] = lambda: None,
+    over: Callable[[], bool] = lambda: False,
+) -> TrialResult:
+    """Do a task in a child process; a child that dies or takes too long is a fault of the pack.
+
+    Args:
+        beat: called about once a second while the child works.
+        over: whether to end now; asked as often.
+
+    Raises:
+        TransientError: `over` said so.
+    """
     path = os.pathsep.join(part for part in (str(_ROOT), os.environ.get("PYTHONPATH", "")) if part)
+    with subprocess.Popen(
+        [sys.executable, "-m", "edge.fleet.trial"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": path},
+    ) as child:
+        try:
+            out, words = _talk(child, task.model_dump_json().encode(), timeout_s, beat, over)
+        except subprocess.TimeoutExpired:
+            return TrialResult(fault=f"the self-test took longer than {timeout_s:.0f} s")
+        finally:
+            child.kill()
+    if child.returncode:
+        last = words.decode("utf-8", "replace").strip().splitlines()[-1:]
+        return TrialResult(fault=f"the self-test ended with {child.returncode}: {' '.join(last)[:300]}")
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "edge.fleet.trial"],
-            input=task.model_dump_json().encode(),
-            capture_output=True,
-            check=False,
-            timeout=timeout_s,
-            env={**os.environ, "PYTHONPATH": path},
-        )
-    except subprocess.TimeoutExpired:
-        return TrialResult(fault=f"the self-test took longer than {timeout_s:.0f} s")
-    if done.returncode:
-        last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-        return TrialResult(fault=f"the self-test ended with {done.returncode}: {' '.join(last)[:300]}")
-    try:
-        return TrialResult.model_validate_json(done.stdout)
+        return TrialResult.model_validate_json(out)
     except ValidationError:
         return TrialResult(fault="the self-test gave no answer")
+
+
+def _talk(
+    child: subprocess.Popen[bytes], data: bytes, timeout_s: float, beat: Callable[[], None], over: Callable[[], bool]
+) -> tuple[bytes, bytes]:
+    """What a child answers on its two outputs."""
+    until_s = time.monotonic() + timeout_s
+    send: bytes | None = data
+    while True:
+        try:
+            return child.communicate(send, timeout=1.0)
+        except subprocess.TimeoutExpired:
+            send = None  # it is on its way
+            beat()
+            if over():
+                raise TransientError("the self-test was broken off: the box ends") from None
+            if time.monotonic() >= until_s:
+                raise
 
 
 def run_here(task: Task) -> TrialResult:

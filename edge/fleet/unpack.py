@@ -6,6 +6,7 @@ import hashlib
 import os
 import secrets
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -19,8 +20,11 @@ RESERVE_BYTES: Final = 64 * 1024**2
 """Room that unpacking leaves for reports."""
 
 
-def unpack(pack: CheckedPack, root: Path) -> Path:
+def unpack(pack: CheckedPack, root: Path, beat: Callable[[], None] = lambda: None) -> Path:
     """Write a pack's files into a new temporary folder in `root`; everything is on the disk when this returns.
+
+    Args:
+        beat: called after each file, for a watchdog.
 
     Raises:
         TransientError: the disk is full; nothing is left behind.
@@ -31,7 +35,7 @@ def unpack(pack: CheckedPack, root: Path) -> Path:
         raise disk_full(root, needed_bytes, why="there is no room for the pack")
     folder = root / f"{TMP_PREFIX}{secrets.token_hex(8)}"
     try:
-        _write_all(pack, folder)
+        _write_all(pack, folder, beat)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise explain(error, folder, needed_bytes) from error
@@ -54,7 +58,7 @@ def put_in_place(folder: Path, final: Path) -> None:
         raise explain(error, final, 0) from error
 
 
-def _write_all(pack: CheckedPack, folder: Path) -> None:
+def _write_all(pack: CheckedPack, folder: Path, beat: Callable[[], None]) -> None:
     folder.mkdir(mode=0o700)
     where = str(pack.path)
     with opened(pack.path) as file:
@@ -74,6 +78,7 @@ def _write_all(pack: CheckedPack, folder: Path) -> None:
                 expected = pack.sums_sha256
             if entry.path != SIGNATURE and digest.hexdigest() != expected:
                 raise PackError(f"{where} changed while it was unpacked: copy it again")
+            beat()
     for part in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
         fsync_dir(part)
     fsync_dir(folder)
