@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from detector.errors import InputError
 
 app = typer.Typer(
     help="The unattended box on a vehicle: watch, send, look after itself. 车载终端",
@@ -55,3 +58,30 @@ def check(config: Config) -> None:
         site.camera(camera.camera_id)
     cameras = ", ".join(camera.camera_id for camera in settings.cameras)
     typer.echo(f"{config}: 配置无误 · no fault found; 摄像头 cameras: {cameras}")
+
+
+@app.command()
+def enrol(
+    config: Config,
+    code: Annotated[
+        str | None,
+        typer.Option(
+            help="One-time code from a reviewer; asked for when left out. 注册码", envvar="KERBWATCH_ENROL_CODE"
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="What the server calls this box; default: its host name. 名称")
+    ] = None,
+) -> None:
+    """Make this box known to its server; again, for a new token: what waits is kept. 注册"""
+    from edge.box.settings import load_settings
+    from edge.device import open_key
+    from edge.uplink.enrol import enrol as make_known
+
+    settings = load_settings(config)
+    if settings.uplink is None:
+        raise InputError(f"{config} names no server: give uplink.server first")
+    given = code or typer.prompt("Code 注册码", hide_input=True)
+    key = open_key(settings.state)
+    done = make_known(settings.state, settings.uplink.server, given, key, name or socket.gethostname())
+    typer.echo(f"已注册 enrolled at {done.server_url}: {done.name} ({done.device_id[:12]})")
