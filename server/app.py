@@ -16,6 +16,7 @@ from server.logs import LogRequests
 from server.metrics import CountRequests, Metrics
 from server.security.guard import require_guards
 from server.security.headers import BodyLimit, SecurityHeaders
+from server.security.tell_time import TellTime
 from server.services import Services
 from server.settings import Settings
 from server.storage import EvidenceStore, make_folder
@@ -69,6 +70,7 @@ def create_app(services: Services) -> FastAPI:
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimit, settings=services.settings)
     app.add_middleware(CountRequests, metrics=app.state.metrics)
+    app.add_middleware(TellTime)
     app.add_middleware(SecurityHeaders, settings=services.settings)
     app.add_middleware(LogRequests)
     return app

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections import Counter as Counted
+from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from sqlalchemy import func, select
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from server.boxes import overview
+from server.boxes.overview import BoxState
 from server.db.tables import Case, CaseState, Evidence, EvidenceState, Report
 from server.services import Services
 
@@ -30,6 +34,7 @@ class Metrics:
         self._missing = Gauge(
             "kerbwatch_evidence_missing", "Evidence files declared and not here yet.", registry=self.registry
         )
+        self._boxes = Gauge("kerbwatch_boxes", "Boxes by how they do.", ("state",), registry=self.registry)
         self._free = Gauge("kerbwatch_disk_free_bytes", "Free space of the data folder.", registry=self.registry)
 
     def text(self) -> bytes:
@@ -40,6 +45,9 @@ class Metrics:
             missing = session.scalar(
                 select(func.count()).select_from(Evidence).where(Evidence.state == EvidenceState.MISSING)
             )
+            seen = Counted(box.state for box in overview.boxes(session, now=datetime.now(UTC)))
+        for box_state in BoxState:
+            self._boxes.labels(box_state.value).set(seen[box_state])
         for state in CaseState:
             self._cases.labels(state.value).set(by_state.get(state, 0))
         self._reports.set(reports or 0)

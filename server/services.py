@@ -8,7 +8,7 @@ from fastapi import Request
 
 from server.db.engine import Database
 from server.ingest.uploads import UploadStore
-from server.security.rate_limit import RateLimit
+from server.security.rate_limit import Allowance, RateLimit
 from server.settings import Settings
 from server.storage import EvidenceStore
 
@@ -23,6 +23,7 @@ class Services:
     uploads: UploadStore
     sign_in_limit: RateLimit = field(default_factory=RateLimit)
     enrol_limit: RateLimit = field(default_factory=RateLimit)
+    beat_limit: RateLimit = field(default_factory=lambda: RateLimit(Allowance(30, 60.0)))
 
 
 def services(request: Request) -> Services:

@@ -23,6 +23,8 @@ class Limits(BaseModel):
 
     report_bytes: Annotated[int, Field(gt=0)] = 2 * MIB
     """Largest report body. A report of 50 pictures with 100 boxes each is about 1 MiB."""
+    heartbeat_bytes: Annotated[int, Field(gt=0)] = 160 * 1024
+    """Largest heartbeat of a box: one with every alarm and every question it can have is about 120 KiB."""
     json_bytes: Annotated[int, Field(gt=0)] = 64 * 1024
     """Largest body of any other JSON request or form."""
     evidence_bytes: Annotated[int, Field(gt=0)] = 64 * MIB

@@ -174,6 +174,19 @@ class Device(Base):
     revoked_at: Mapped[datetime | None]
 
 
+class DeviceBeat(Base):
+    """What a box said of itself last."""
+
+    __tablename__ = "device_beats"
+
+    device_id: Mapped[str] = mapped_column(ForeignKey("devices.id"), primary_key=True)
+    received_at: Mapped[datetime]
+    clock_ahead_s: Mapped[float]
+    """The box's clock against the server's when the heartbeat came."""
+    beat: Mapped[dict[str, Any]]
+    """A `detector.heartbeat.Heartbeat` as JSON, without its questions."""
+
+
 class EnrolmentCode(Base):
     """A one-time code that lets one device in; stored as its SHA-256."""
 

@@ -24,6 +24,7 @@ import uvicorn
 from pydantic import BaseModel
 
 from detector.evidence.seal import DeviceKey, seal, sealed_bytes
+from detector.heartbeat import Orders
 from detector.report import (
     Covariance,
     EvidenceItem,
@@ -125,7 +126,7 @@ class Running:
 
 
 def _model(name: str) -> type[BaseModel]:
-    found = {"Problem": Problem, "Health": operations.Health}.get(name) or getattr(schemas, name)
+    found = {"Problem": Problem, "Health": operations.Health, "Orders": Orders}.get(name) or getattr(schemas, name)
     assert issubclass(found, BaseModel)
     return found
 

@@ -60,6 +60,7 @@ def test_devices_reach_no_reviewers_route_and_reviewers_no_devices_route(running
         for method, path in routes(running):
             devices_own = path.startswith("/api/v1/reports") or (method, path) in {
                 ("POST", "/api/v1/evidence"),
+                ("POST", "/api/v1/devices/heartbeat"),
                 ("HEAD", "/api/v1/evidence/uploads/{upload_id}"),
                 ("PATCH", "/api/v1/evidence/uploads/{upload_id}"),
             }
