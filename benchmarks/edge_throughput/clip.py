@@ -1,7 +1,7 @@
 """The clip that everybody is measured on: 1080p25 H.264 of real street pictures, made once.
 
-First the drive past parked cars (1920x1080, filmed from a moving vehicle), taken at 25 pictures a second; then the street
-shots of the demo's montage (640x272), their middle cut to 16:9 and scaled up. No picture is shown twice.
+First the drive past parked cars (1920x1080, filmed from a moving vehicle), taken at 25 pictures a second; then the
+street shots of the demo's montage (640x272), their middle cut to 16:9 and scaled up. No picture is shown twice.
 """
 
 from __future__ import annotations

@@ -72,6 +72,7 @@ class Letterbox:
     def __init__(self, spec: InputSpec) -> None:
         self._spec = spec
         self._canvas = np.full((spec.height_px, spec.width_px, 3), spec.pad_value, np.uint8)
+        self._planes = [np.empty((spec.height_px, spec.width_px), np.uint8) for _ in range(3)]
         self._nchw = np.empty((1, 3, spec.height_px, spec.width_px), np.float32)
         self._fit: Fit | None = None
 
@@ -93,8 +94,10 @@ class Letterbox:
             window[:] = image
         else:
             cv2.resize(image, (placed.width_px, placed.height_px), dst=window, interpolation=cv2.INTER_LINEAR)
+        # Apart first: numbers that lie side by side are multiplied three times as fast.
+        cv2.split(self._canvas, self._planes)
         for plane, channel in enumerate((2, 1, 0)):
             np.multiply(
-                self._canvas[:, :, channel], np.float32(self._spec.scale), out=self._nchw[0, plane], dtype=np.float32
+                self._planes[channel], np.float32(self._spec.scale), out=self._nchw[0, plane], dtype=np.float32
             )
         return self._nchw, placed

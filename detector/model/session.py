@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from detector.errors import BundleError
+from detector.model.lighten import lighten
 
 _LOAD_ERRORS = (
     ort_errors.EPFail,
@@ -66,7 +67,7 @@ class OnnxSession:
     backend = "onnxruntime"
 
     def __init__(self, model: bytes, *, threads: int = 1) -> None:
-        self._session = _load(model, _options(threads))
+        self._session = _load(lighten(model), _options(threads))
         self._input = self._session.get_inputs()[0].name
         self._outputs = [self._session.get_outputs()[0].name]
 

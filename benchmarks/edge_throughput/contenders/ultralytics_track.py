@@ -1,7 +1,7 @@
 """The trainer library's `track()`. Runs in its own environment: nothing of Kerbwatch is imported.
 
-argv: network (an ONNX file or an OpenVINO folder), video, pictures, warm-up pictures, file for the boxes, height, width,
-tracker (``default`` leaves the library's own).
+argv: network (an ONNX file or an OpenVINO folder), video, pictures, warm-up pictures, file for the boxes, height,
+width, tracker (``default`` leaves the library's own).
 """
 
 import json
