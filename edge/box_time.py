@@ -30,6 +30,8 @@ MADE: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _END_S: Final = datetime(YEARS.stop, 1, 1, tzinfo=UTC).timestamp()
 
+_USED_FOR: Final = timedelta(days=3653)
+"""Nobody runs software this long without a new release; a date beyond is wrong unless another clock agrees."""
 STEP_S: Final = 0.5
 """Differences up to this creep, larger ones step."""
 SLEW: Final = 0.02
@@ -174,10 +176,10 @@ class BoxTime:
         with self._lock:
             self._look(self._clocks.monotonic_s())
             eras = self._eras_off(utc, monotonic_s)
-            mended = utc + eras * GNSS_ERA
-            if mended.year not in YEARS or not self._server_allows(mended, monotonic_s):
+            if eras is None:
                 self._refused = f"the receiver's date {utc:%Y-%m-%d} cannot be right: not used (定位模块日期错误)"
                 return
+            mended = utc + eras * GNSS_ERA
             if self._gnss.add(mended.timestamp(), monotonic_s) and self._gnss.offset_s is not None:
                 self._told, self._gnss_s, self._eras, self._refused = "gnss", monotonic_s, eras, ""
                 self._go_to(self._gnss.offset_s)
@@ -214,23 +216,19 @@ class BoxTime:
             self._told = "server"
             self._go_to(word.offset_s)
 
-    def _eras_off(self, receiver: datetime, monotonic_s: float) -> int:
-        """How many eras to add: by the server, else by the box's own clock, else by the age of this software."""
-        others: list[float] = []
-        if self._server is not None:
-            others.append(self._server.offset_s + monotonic_s)
-        if _is_sane(self._clocks.system_s()):
-            others.append(self._clocks.system_s())
-        for other_s in others:
-            eras = eras_off(receiver, datetime.fromtimestamp(other_s, UTC))
-            if eras is not None:
-                return eras
-        return eras_after(receiver, MADE - AGREES)
+    def _eras_off(self, receiver: datetime, monotonic_s: float) -> int | None:
+        """How many eras to add: by the server, else by the box's own clock, else by the age of this software.
 
-    def _server_allows(self, receiver: datetime, monotonic_s: float) -> bool:
-        if self._server is None:
-            return True
-        return abs(receiver.timestamp() - monotonic_s - self._server.offset_s) <= AGREES.total_seconds()
+        `None` when the date cannot be right with any: it is a day off the server's, or lies years away.
+        """
+        if self._server is not None:
+            return eras_off(receiver, _EPOCH + timedelta(seconds=self._server.offset_s + monotonic_s))
+        system_s = self._clocks.system_s()
+        eras = eras_off(receiver, _EPOCH + timedelta(seconds=system_s)) if _is_sane(system_s) else None
+        if eras is None:
+            eras = eras_after(receiver, MADE - AGREES)
+            return eras if receiver + eras * GNSS_ERA < MADE + _USED_FOR else None
+        return eras
 
     def _look(self, now_s: float) -> None:
         """Notice a machine that was suspended, and while nobody better has spoken, a clock that was set."""
