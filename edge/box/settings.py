@@ -129,6 +129,8 @@ class FleetSettings(_Settings):
 
     follow: bool = False
     """Take the packs that the server offers; the model and site named here are then only the first ones."""
+    over_metered: bool = False
+    """Fetch them also over a link that is paid for by the byte, within the day's budget; else they wait for Wi-Fi."""
     probation_s: Seconds = 600.0
     """A new pack that crashes, slows down or sees nothing on its golden pictures within this time is rolled back."""
 

@@ -16,13 +16,15 @@ from typing import Final, Protocol
 from detector.errors import KerbwatchError, PackError, TransientError
 from detector.heartbeat import PackOffer
 from edge.box.settings import BoxSettings
-from edge.fleet.fetch import Download, OfferGone
+from edge.fleet.fetch import PIECE_BYTES, Download, OfferGone
 from edge.fleet.install import PackFailed, check_version, install
 from edge.fleet.store import PackStore
 from edge.fleet.trial import Task, TrialResult, run_apart
 from edge.wire import ServerClient
+from edge.wire_bytes import on_the_link
 
 _WAIT_S: Final = 1.0
+_PIECE_COST_BYTES: Final = on_the_link(PIECE_BYTES) + 16 * 1024
 AGAIN_S: Final = 600.0
 """After a disk that was full, or a pack that was refused for a reason that may pass."""
 
@@ -85,15 +87,19 @@ class Follower:
                 return
             self._wanted = offer if offer is not None and self._is_new(offer) else None
 
-    def step(self, client: ServerClient) -> bool:
-        """Fetch a piece more, in the uplink's thread; False when there is nothing to fetch.
+    def step(self, client: ServerClient, *, metered: bool = False, room_bytes: int | None = None) -> bool:
+        """Fetch a piece more, in the uplink's thread; False when there is nothing to fetch, or not over this link.
+
+        A link that is paid for by the byte carries a pack only where the settings say so, within the day's budget.
 
         Raises:
             TransientError, PermanentError: see `edge.wire`.
         """
         with self._mutex:
             offer = None if self._fetched.is_set() or self.restart.is_set() else self._wanted
-        if offer is None:
+        if offer is None or (metered and not self._settings.fleet.over_metered):
+            return False
+        if room_bytes is not None and room_bytes < _PIECE_COST_BYTES:
             return False
         try:
             if self._download is None or self._download.offer != offer:

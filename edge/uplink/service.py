@@ -36,6 +36,7 @@ from edge.uplink.enrol import connect
 from edge.uplink.heartbeat import heartbeat_of, send_heartbeat
 from edge.uplink.originals import OriginalSender, Releases
 from edge.uplink.pace import Pace
+from edge.uplink.packs import Packs
 from edge.uplink.route import interface_to, is_metered
 from edge.uplink.rules import Rules
 from edge.uplink.sender import Sender
@@ -80,6 +81,7 @@ class UplinkService:
         *,
         zone: tzinfo,
         answers: Callable[[], Sequence[OriginalAnswer]] = tuple,
+        packs: Packs | None = None,
         pace: Pace | None = None,
         timeouts: Timeouts | None = None,
         route: Callable[[str], str | None] = interface_to,
@@ -93,6 +95,7 @@ class UplinkService:
             asks: reports whose originals will soon be deleted, for the heartbeat.
             releases: originals that were let go; `None` sends none.
             answers: originals that were asked for and will not come, for the heartbeat.
+            packs: fetches what the server offers; `None` fetches nothing.
             zone: of the site; the byte budget's day begins at its midnight.
             route: names the interface towards the server's URL.
         """
@@ -105,6 +108,7 @@ class UplinkService:
         self._asks = asks
         self._answers = answers
         self._releases = releases
+        self._packs = packs
         self._pace = pace or Pace()
         self._timeouts = timeouts
         self._route = route
@@ -217,9 +221,14 @@ class UplinkService:
             return True
         if link.sender.step():
             return True
-        if link.originals is not None and self._rules.heaviest() >= Load.CLIPS:
-            return link.originals.step()
-        return False
+        if link.originals is not None and self._rules.heaviest() >= Load.CLIPS and link.originals.step():
+            return True
+        if self._packs is None or not self._packs.step(
+            link.client, metered=self._budget.metered, room_bytes=self._rules.room_bytes(Load.CLIPS)
+        ):
+            return False
+        link.sender.went_well()
+        return True
 
     def _idle_s(self) -> float:
         due_s = self._outbox.next_due_in_s(self._rules.heaviest())
