@@ -209,7 +209,7 @@ class Routes:
     async def _missed(self, request: Request) -> Response:
         asked = await _asked(request)
         kind = asked.get("kind")
-        if kind is not None and kind not in set(Kind):
+        if kind is not None and kind not in tuple(Kind):
             return problem(422, "没有这个类别", f"kind is one of {', '.join(Kind)}, or left out")
         index = asked.get("look", 0)
         look = self._look_at(index) if isinstance(index, int) else None
