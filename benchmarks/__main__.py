@@ -24,6 +24,7 @@ BENCHMARKS = (
     "second_pass",
     "coverage_log",
     "label_loop",
+    "soak",
 )
 
 
