@@ -55,6 +55,13 @@ class EvidenceStore:
             return False
         return True
 
+    def delete(self, sha256: str) -> None:
+        """Forgets a file; one that is not here is no error."""
+        path = self.folder / _key(sha256)
+        path.unlink(missing_ok=True)
+        if path.parent.is_dir():
+            fsync_path(path.parent)
+
     def read(self, sha256: str) -> bytes:
         """The whole file.
 

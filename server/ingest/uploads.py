@@ -5,6 +5,8 @@ is never promised that the disk does not hold; bytes that a kill left beyond the
 append. The last piece is not recorded as an offset at all: the whole file is hashed, moved to the evidence store and
 fsynced there, and only then one transaction says "stored". A client that asks after a kill is told the truth and sends
 the last piece again.
+
+Originals that a reviewer asked for come the same way, and lie in a store of their own that no link leads to.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import hashlib
 import os
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,9 +25,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from server.db.engine import Database
-from server.db.tables import Evidence, EvidenceState, Report, Upload
+from server.db.tables import Evidence, EvidenceState, Original, OriginalState, Report, Upload
 from server.errors import Conflict, Forbidden, Gone, NotFound, Refused, TooMany, UploadBroken
 from server.ingest.media import Media, sniff
+from server.originals import receiving
 from server.settings import Limits
 from server.storage import EvidenceStore, fsync_path, make_folder
 
@@ -57,6 +60,8 @@ class UploadStore:
         self._folder = folder
         self._database = database
         self._evidence = evidence
+        self.originals = EvidenceStore(folder.parent / "originals")
+        """Unblurred originals that were asked for; apart from the evidence, which any reviewer may see."""
         self._limits = limits
         self._life = life
         self._locks: dict[str, tuple[threading.Lock, int]] = {}
@@ -70,13 +75,15 @@ class UploadStore:
             The upload, and whether it is new. One whose file is already stored is complete.
 
         Raises:
-            Forbidden: no report of this device declares the file.
+            Forbidden: no report of this device declares the file, or it is an original that nobody asks for.
             Refused: the report declares another size.
             TooMany: the device has too many unfinished uploads.
         """
         self.expire(now)
         with self._database.write() as session:
             declared = _declared(session, device_id, sha256)
+            if not declared and receiving.named(session, device_id, sha256):
+                raise Forbidden(f"nobody asks for original {sha256}: it is not taken", slug="original-not-asked")
             if not declared:
                 raise Forbidden(f"no report of this device declares evidence {sha256}: send the report first")
             sizes = {item.size_bytes for item in declared}
@@ -89,7 +96,7 @@ class UploadStore:
             if known is not None:
                 return _state(known), False
             self._check_allowance(session, device_id)
-            stored = all(item.state is EvidenceState.STORED for item in declared)
+            stored = all(_is_stored(item) for item in declared)
             upload = Upload(
                 id=secrets.token_hex(16),
                 device_id=device_id,
@@ -149,16 +156,19 @@ class UploadStore:
                 upload.offset_bytes = new_offset
                 upload.expires_at = now + self._life
                 if finished:
-                    for item in _declared(session, device_id, state.sha256):
-                        if _fits(item, state.length_bytes, media):
-                            item.state, item.stored_at = EvidenceState.STORED, now
+                    declared = _declared(session, device_id, state.sha256)
+                    _mark(session, [item for item in declared if _fits(item, state.length_bytes, media)], now)
                 result = _state(upload)
             if result.complete:
                 self._part(upload_id).unlink(missing_ok=True)
             return result
 
     def expire(self, now: datetime) -> int:
-        """Drops uploads that have not moved for their life, and part files nobody knows; returns how many."""
+        """Drops uploads that have not moved for their life, returns how many; and originals kept here long enough."""
+        with self._database.write() as session:
+            over = receiving.delete_old(session, now=now)
+        for sha256 in over:
+            self.originals.delete(sha256)
         with self._database.read() as session:
             old = list(session.scalars(select(Upload.id).where(Upload.expires_at <= now)))
         for upload_id in old:
@@ -204,12 +214,15 @@ class UploadStore:
             declared = _declared(session, device_id, state.sha256)
         if not any(_fits(item, state.length_bytes, media) for item in declared):
             self._discard(state.id)
+            if not declared:
+                raise UploadBroken("nobody asks for it any more: the upload was discarded", slug="original-not-asked")
             raise UploadBroken(
                 f"the bytes are {media or 'no JPEG, PNG or MP4'}, the report declares "
                 f"{declared[0].media_type} of {declared[0].width_px} x {declared[0].height_px} px",
                 slug="wrong-media",
             )
-        self._evidence.put(state.sha256, self._part(state.id))
+        store = self.originals if isinstance(declared[0], Original) else self._evidence
+        store.put(state.sha256, self._part(state.id))
         return media
 
     def _discard(self, upload_id: str) -> None:
@@ -249,13 +262,28 @@ class UploadStore:
                     del self._locks[upload_id]
 
 
-def _declared(session: Session, device_id: str, sha256: str) -> list[Evidence]:
-    return list(
-        session.scalars(select(Evidence).join(Report).where(Report.device_id == device_id, Evidence.sha256 == sha256))
-    )
+def _declared(session: Session, device_id: str, sha256: str) -> Sequence[Evidence] | Sequence[Original]:
+    """What the device may send under this hash: evidence of its reports, or an original that was asked for."""
+    found = session.scalars(
+        select(Evidence).join(Report).where(Report.device_id == device_id, Evidence.sha256 == sha256)
+    ).all()
+    return found or receiving.awaited(session, device_id, sha256)
 
 
-def _fits(item: Evidence, size_bytes: int, media: Media | None) -> bool:
+def _is_stored(item: Evidence | Original) -> bool:
+    return item.state in (EvidenceState.STORED, OriginalState.STORED)
+
+
+def _mark(session: Session, items: Iterable[Evidence | Original], now: datetime) -> None:
+    """Their bytes are here."""
+    items = list(items)
+    receiving.arrived(session, [item for item in items if isinstance(item, Original)], now=now)
+    for item in items:
+        if isinstance(item, Evidence):
+            item.state, item.stored_at = EvidenceState.STORED, now
+
+
+def _fits(item: Evidence | Original, size_bytes: int, media: Media | None) -> bool:
     """The file is what the report declares it to be; a picture's own header says its size in pixels."""
     if media is None or (item.size_bytes, item.media_type) != (size_bytes, media.media_type):
         return False

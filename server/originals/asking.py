@@ -19,7 +19,8 @@ from server.errors import Conflict, NotFound
 
 _ORDERS_MAX: Final = 100
 """As `detector.heartbeat.Orders.wanted`."""
-_ASKABLE = frozenset({OriginalState.AT_BOX, OriginalState.REFUSED, OriginalState.DELETED})
+ASKABLE: Final = frozenset({OriginalState.AT_BOX, OriginalState.REFUSED, OriginalState.DELETED})
+"""Where asking makes sense; a box that refused once may have another policy by now."""
 
 
 def named(body: ReportBody) -> list[Original]:
@@ -42,16 +43,26 @@ def named(body: ReportBody) -> list[Original]:
 
 
 def ask(
-    session: Session, case: Case, report_id: str, sha256: str, *, reason: str, actor: str, now: datetime
+    session: Session,
+    case: Case,
+    report_id: str,
+    sha256: str,
+    *,
+    reason: str,
+    actor: str,
+    now: datetime,
+    bytes_max: int,
 ) -> Original:
     """A reviewer wants an original; written into the case's history, and told to the box at its next heartbeat.
 
     Raises:
         NotFound: no report of the case names it.
-        Conflict: it was asked for already, is here, or the box no longer has it.
+        Conflict: it was asked for already, is here, the box no longer has it, or it is larger than `bytes_max`.
     """
     original = of_case(session, case, report_id, sha256)
-    if original.state not in _ASKABLE:
+    if original.size_bytes > bytes_max:
+        raise Conflict(f"original {sha256[:12]} has {original.size_bytes} bytes, at most {bytes_max} are taken here")
+    if original.state not in ASKABLE:
         raise Conflict(f"original {sha256[:12]} is {original.state.value}: there is nothing to ask for")
     original.state, original.answered_at = OriginalState.WANTED, None
     original.asked_by, original.reason, original.asked_at = actor, reason, now

@@ -29,7 +29,7 @@ from server.cases.actions import (
     Undone,
 )
 from server.cases.workflow import Standing
-from server.db.tables import Case, CaseState, Device, EvidenceState, Sighting
+from server.db.tables import Case, CaseState, Device, EvidenceState, Original, Sighting
 from server.web import case_list, reasons
 from server.web.pictures import Picture, cue_text, picture
 from server.web.position_error import PositionError, error_from, error_of
@@ -85,6 +85,7 @@ class Seen:
     """What is wrong with the seal; `None` when it holds."""
     evidence_missing: int
     pictures: tuple[Picture, ...]
+    originals: tuple[Original, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +211,7 @@ def _seen(session: Session, sighting: Sighting, stands: Standing) -> Seen:
             for item in report.evidence
             if item.media_type.startswith("image/")
         ),
+        originals=tuple(report.originals),
     )
 
 

@@ -7,17 +7,21 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Path, Query, Request
-from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import select
 
+from detector.vocabulary import Text
+from server.api.evidence import suffix
 from server.api.problems import describe_invalid
 from server.cases import workflow
 from server.cases.actions import ReviewAction
 from server.db.tables import CaseState, Device
 from server.errors import Conflict, Refused, ServerError, TooMany, Unauthorised
+from server.originals import asking, receiving
 from server.security import devices, entrance
 from server.security.guard import Anyone, AsReviewer, AsWritingReviewer, UsesServices, signed_in
+from server.security.headers import EVIDENCE_POLICY
 from server.web import case_list, case_page, map_layers
 from server.web.case_list import Filter
 from server.web.page import Page
@@ -28,6 +32,7 @@ router = APIRouter(include_in_schema=False, route_class=Page)
 CaseId = Annotated[int, Path(ge=1, le=2**53)]
 
 _ACTION: TypeAdapter[ReviewAction] = TypeAdapter(ReviewAction)
+_NO_REASON = Text("请填写理由", "Give a reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,29 @@ def _page_seen(
 
 
 Acted = Annotated[PageSeen, Depends(_page_seen)]
+
+
+@dataclass(frozen=True, slots=True)
+class WantedOriginal:
+    """An original, and why somebody wants it."""
+
+    report_id: str
+    sha256: str
+    reason: str
+
+
+def _wanted_original(
+    report_id: Annotated[str, Form(max_length=36)],
+    sha256: Annotated[str, Form(pattern=r"^[0-9a-f]{64}$")],
+    reason: Annotated[str, Form(max_length=200)],
+) -> WantedOriginal:
+    reason = " ".join(reason.split())
+    if not reason or not reason.isprintable():
+        raise Refused("give a reason: it stands in the case's history", slug="no-reason", title=_NO_REASON)
+    return WantedOriginal(report_id, sha256, reason)
+
+
+Wanted = Annotated[WantedOriginal, Depends(_wanted_original)]
 
 
 @router.get("/")
@@ -220,6 +248,51 @@ def _act(
     if request.headers.get("HX-Request") == "true":
         return _case(request, who, services, case_id, picture=seen.picture)
     return RedirectResponse(f"/cases/{case_id}", 303)
+
+
+@router.post("/cases/{case_id}/originals/ask")
+def ask_for_original(
+    request: Request, who: AsWritingReviewer, services: UsesServices, case_id: CaseId, wanted: Wanted
+) -> Response:
+    """The box is asked for an unblurred original, with a reason; its policy decides."""
+    try:
+        with services.database.write() as session:
+            asking.ask(
+                session,
+                workflow.get(session, case_id),
+                wanted.report_id,
+                wanted.sha256,
+                reason=wanted.reason,
+                actor=workflow.reviewer_actor(who.name),
+                now=datetime.now(UTC),
+                bytes_max=services.settings.limits.evidence_bytes,
+            )
+    except Conflict as refused:
+        return _case(request, who, services, case_id, picture=None, error=refused)
+    return RedirectResponse(f"/cases/{case_id}", 303)
+
+
+@router.post("/cases/{case_id}/originals/look")
+def look_at_original(who: AsWritingReviewer, services: UsesServices, case_id: CaseId, wanted: Wanted) -> Response:
+    """An unblurred original, for this one look; who and why stand in the history first."""
+    with services.database.write() as session:
+        look = receiving.look_at(
+            session,
+            services.uploads.originals,
+            workflow.get(session, case_id),
+            wanted.report_id,
+            wanted.sha256,
+            reason=wanted.reason,
+            actor=workflow.reviewer_actor(who.name),
+            now=datetime.now(UTC),
+        )
+    headers = {
+        "Content-Security-Policy": EVIDENCE_POLICY,
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+        "Content-Disposition": f'inline; filename="original-{wanted.sha256[:12]}.{suffix(look.media_type)}"',
+    }
+    return StreamingResponse(look.chunks, media_type=look.media_type, headers=headers)
 
 
 def _case(
