@@ -45,7 +45,7 @@ function alarm(a) {
 const MARK = { ok: "✓", warn: "!", bad: "✕", off: "–" };
 function light(l) {
   return make("div", { class: "light" }, make("div", { class: `dot ${l.level}`, "aria-hidden": "true" }, MARK[l.level]),
-    make("span", {}, make("b", {}, `${l.name.zh} ${l.says.zh}`), make("i", { lang: "en" }, `${l.name.en}: ${l.says.en}`)));
+    make("span", {}, make("b", {}, l.name.zh), make("span", {}, l.says.zh), make("i", { lang: "en" }, `${l.name.en}: ${l.says.en}`)));
 }
 function look(l) {
   const zh = l.seen.map((s) => `${s.name.zh} ×${s.count}`).join("，") || "没有目标";
@@ -65,7 +65,7 @@ function report(r) {
   const words = make("div", { class: "words" },
     make("div", { class: "head" }, make("div", {}, ...both(r.kind)),
       make("span", { class: `tag ${r.sure ? "sure" : ""}` }, `${r.outcome.zh} ${r.percent}% `, make("span", { lang: "en" }, r.outcome.en))),
-    make("p", {}, ...both({ zh: `${r.cue.zh} · ${age(r.at).zh}`, en: `${r.cue.en} · ${age(r.at).en}` })),
+    make("p", {}, ...both({ zh: `${r.cue.zh} · ${age(r.at).zh}`, en: [r.cue.en, age(r.at).en].filter(Boolean).join(" · ") })),
     make("p", { class: "small" }, r.place
       ? `${r.place[1].toFixed(5)}, ${r.place[0].toFixed(5)}${r.zones.length ? ` · ${r.zones.join(", ")}` : ""}` : "位置未知 · place unknown"),
     make("ul", {}, ...r.reasons.map((reason) => make("li", {}, ...both(reason)))));
