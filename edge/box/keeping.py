@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -14,20 +13,24 @@ import structlog
 from detector.errors import KerbwatchError
 from detector.heartbeat import Orders
 from edge.alarms.alarms import Alarms
+from edge.box.crew import Crew
 from edge.box.health import BoxHealth, LinkHealth
 from edge.box.loop import Loop
 from edge.box.parts import Parts
 from edge.box.settings import BoxSettings, UplinkSettings
+from edge.fleet.follow import Follower
 from edge.fleet.signs import CameraSigns, Signs
 from edge.fleet.store import PackStore
 from edge.page.notes import NoteStore
 from edge.page.pairing import Pairings
 from edge.page.server import PageServer
 from edge.uplink.service import UplinkService
+from edge.vault.release import VaultReleases
 from edge.vault.retention import Retention
 
 _MINUTE_S: Final = 60.0
 _EXPIRE_S: Final = 300.0
+_LAST_WORDS_S: Final = 5.0
 
 log = structlog.get_logger("box")
 
@@ -35,19 +38,23 @@ log = structlog.get_logger("box")
 class Keeping:
     """Everything of a box that is not its loop. Use `open`; the other methods belong to the main thread."""
 
-    def __init__(self, settings: BoxSettings, packs: PackStore, parts: Parts, alarms: Alarms) -> None:
+    def __init__(
+        self, settings: BoxSettings, packs: PackStore, parts: Parts, alarms: Alarms, follower: Follower | None
+    ) -> None:
         self._settings = settings
         self._packs = packs
         self._parts = parts
         self._alarms = alarms
         self._retention = Retention(parts.vault, parts.time) if parts.vault is not None else None
+        self._releases: VaultReleases | None = None
+        if parts.vault is not None:
+            self._releases = VaultReleases(parts.vault, settings.evidence.release, parts.time)
+        self._follower = follower
         self._uplink: UplinkService | None = None
         self._page: PageServer | None = None
         self._asked: tuple[uuid.UUID, ...] = ()
         self._live_s = dict.fromkeys((station.camera_id for station in parts.stations), 0.0)
         self._minute_s = self._expire_s = time.monotonic()
-        self._orders_lock = threading.Lock()
-        self._orders: Orders | None = None
 
     @contextmanager
     def open(self) -> Iterator[Keeping]:
@@ -69,6 +76,18 @@ class Keeping:
                 log.info("the rider's page is up", address=self._page.address)
             yield self
 
+    def start(self, crew: Crew) -> None:
+        """Begin what runs in the crew's threads."""
+        if self._follower is not None:
+            crew.start("packs", self._follower.work)
+
+    def last_words(self) -> None:
+        """Give the uplink some seconds for the reports that were made while the box ended."""
+        until_s = time.monotonic() + _LAST_WORDS_S
+        outbox = self._parts.outbox
+        while self._uplink is not None and time.monotonic() < until_s and outbox.counts().queued:
+            time.sleep(0.1)
+
     def check(self) -> None:
         """Raise what ended a thread, if something did."""
         if self._uplink is not None:
@@ -82,6 +101,8 @@ class Keeping:
         """Another second has gone by; True when the box must start again."""
         for camera in health.cameras:
             self._live_s[camera.camera_id] += camera.status.state == "live"
+        if self._follower is not None and self._follower.restart.is_set():
+            return True
         now_s = time.monotonic()
         if now_s - self._expire_s >= _EXPIRE_S:
             self._expire_s = now_s
@@ -120,7 +141,10 @@ class Keeping:
             parts.board.health,
             self._on_orders,
             self._asks,
+            self._releases,
             zone=parts.site.timezone,
+            answers=self._releases.answers if self._releases is not None else tuple,
+            packs=self._follower,
         )
 
     def _asks(self) -> tuple[uuid.UUID, ...]:
@@ -130,3 +154,7 @@ class Keeping:
     def _on_orders(self, orders: Orders) -> None:
         if self._retention is not None:
             self._retention.answered(self._asked, orders)
+        if self._releases is not None:
+            self._releases.ordered(orders)
+        if self._follower is not None:
+            self._follower.order(orders.pack)

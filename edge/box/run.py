@@ -31,6 +31,7 @@ from edge.box.parts import Parts, open_parts
 from edge.box.settings import BoxSettings, load_settings
 from edge.box.systemd import Systemd
 from edge.box.usage import Usage
+from edge.fleet.follow import Follower
 from edge.fleet.overrides import effective
 from edge.fleet.store import PackStore
 
@@ -54,9 +55,13 @@ def run_box(path: Path, shipped_model: Path | None, *, allow_files: bool = False
     decision = packs.begin_start()
     if decision.gave_up is not None:
         log.warning("a pack was given up", version=decision.gave_up.version, why=decision.gave_up.reason)
+    rolled_back_from = decision.gave_up.version if decision.gave_up else None
     settings = effective(own, decision.pack)
     with stop_signals() as told, open_parts(settings, shipped_model, allow_files=allow_files) as parts:
-        code = _Run(settings, packs, parts, told).run()
+        alarms = Alarms()
+        alarms.tell("pack_rolled_back", on=rolled_back_from is not None, figure=rolled_back_from or "")
+        keeping = Keeping(settings, packs, parts, alarms, _follower(own, parts, shipped_model))
+        code = _Run(settings, packs, parts, told, alarms, keeping).run()
     if code == 0:
         packs.stopped()
     return code
@@ -65,38 +70,56 @@ def run_box(path: Path, shipped_model: Path | None, *, allow_files: bool = False
 class _Run:
     """One run of the box."""
 
-    def __init__(self, settings: BoxSettings, packs: PackStore, parts: Parts, told: threading.Event) -> None:
+    def __init__(
+        self,
+        settings: BoxSettings,
+        packs: PackStore,
+        parts: Parts,
+        told: threading.Event,
+        alarms: Alarms,
+        keeping: Keeping,
+    ) -> None:
         self._settings = settings
         self._packs = packs
         self._parts = parts
         self._told = told
+        self._alarms = alarms
+        self._keeping = keeping
         self._began_s = time.monotonic()
         self._usage = Usage()
-        self._alarms = Alarms()
         self._systemd = Systemd()
-        self._keeping = Keeping(settings, packs, parts, self._alarms)
+        self._counts = parts.outbox.counts()
 
     def run(self) -> int:
         parts = self._parts
-        with Crew() as crew, self._keeping.open() as keeping:
-            loop = Loop(parts.stations, parts.detector, parts.fixes, parts.reports, parts.board)
-            loop.start(crew)
-            self._systemd.ready()
-            log.info("the box watches", cameras=[station.camera_id for station in parts.stations])
-            while not self._told.wait(_SECOND_S):
-                crew.check()
-                keeping.check()
-                health = self._health(crew.age_s())
-                health = replace(health, alarms=self._alarms.take(health))
-                parts.board.beat(health, self._fix())
-                self._systemd.beat(health)
-                if keeping.second(health, loop):
-                    log.info("the box starts again with another pack")
+        with self._keeping.open() as keeping:
+            with Crew() as crew:
+                loop = Loop(parts.stations, parts.detector, parts.fixes, parts.reports, parts.board)
+                loop.start(crew)
+                keeping.start(crew)
+                if self._packs.prove(parts.detector):
                     return RESTART
-            self._systemd.stopping()
-            log.info("the box was told to stop: what is in view is judged")
-        crew.check()
-        return 0
+                self._systemd.ready()
+                log.info("the box watches", cameras=[station.camera_id for station in parts.stations])
+                restart = self._watch(crew, keeping, loop)
+                self._systemd.stopping()
+                log.info("the box ends: what is in view is judged", restart=restart)
+            crew.check()
+            keeping.last_words()
+        return RESTART if restart else 0
+
+    def _watch(self, crew: Crew, keeping: Keeping, loop: Loop) -> bool:
+        """Second after second; True when the box should start again."""
+        while not self._told.wait(_SECOND_S):
+            crew.check()
+            keeping.check()
+            health = self._health(crew.age_s())
+            health = replace(health, alarms=self._alarms.take(health))
+            self._parts.board.beat(health, self._fix())
+            self._systemd.beat(health)
+            if keeping.second(health, loop):
+                return True
+        return False
 
     def _health(self, loop_age_s: float) -> BoxHealth:
         parts = self._parts
@@ -129,20 +152,28 @@ class _Run:
         disk = shutil.disk_usage(self._settings.state)
         originals, originals_bytes = 0, 0
         try:
-            counts = self._counts = parts.outbox.counts()
+            self._counts = parts.outbox.counts()
             if parts.vault is not None:
                 originals, originals_bytes = parts.vault.counts()
         except TransientError as error:
-            counts, trouble = self._counts, str(error)
+            trouble = str(error)
         held = parts.reports.held()
         return StoreHealth(
             disk_free_bytes=disk.free,
             disk_bytes=disk.total,
-            outbox=counts,
+            outbox=self._counts,
             originals=originals,
             originals_bytes=originals_bytes,
             trouble=held.trouble or trouble,
         )
+
+
+def _follower(own: BoxSettings, parts: Parts, shipped_model: Path | None) -> Follower | None:
+    """Takes the server's packs where the box's own settings want that."""
+    if not own.fleet.follow or shipped_model is None:
+        return None
+    device_id = parts.outbox.device_id
+    return Follower(PackStore.open(own), own, device_id=device_id, default_model=shipped_model)
 
 
 @contextmanager
