@@ -182,8 +182,9 @@ def test_a_poorer_word_of_the_server_that_agrees_moves_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("offset_s", "error_s"), [(math.nan, 0.1), (math.inf, 0.1), (-1e9, 0.1), (1e10, 0.1), (5.0, -1.0), (5.0, 1e4), (5.0, math.nan)]
-)  # fmt: skip
+    ("offset_s", "error_s"),
+    [(math.nan, 0.1), (math.inf, 0.1), (-1e9, 0.1), (1e10, 0.1), (5.0, -1.0), (5.0, 1e4), (5.0, math.nan)],
+)
 def test_a_word_of_the_server_that_means_nothing(offset_s: float, error_s: float) -> None:
     box = BoxTime(SetClocks())
     box.heard_server(offset_s, error_s)

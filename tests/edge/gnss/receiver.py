@@ -8,6 +8,7 @@ import time
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def wait_for(what: Callable[[], bool], timeout_s: float = 10.0) -> bool:
 
 
 class PluggedReceiver:
-    """A serial receiver under one name, as udev's by-id links give one.
+    """A serial receiver under one name, as udev's by-id links give one. Several threads may use it.
 
     Attributes:
         settings: of the box, to listen to it.
@@ -38,6 +39,7 @@ class PluggedReceiver:
     def __init__(self, folder: Path) -> None:
         self._link = folder / "usb-receiver"
         self.settings = GnssSettings(serial=self._link)
+        self._lock = threading.Lock()
         self._ends: tuple[int, int] | None = None
         self.plug()
 
@@ -45,22 +47,38 @@ class PluggedReceiver:
         """Put it in."""
         master, slave = os.openpty()
         tty.setraw(slave)
+        os.set_blocking(master, False)
         self._link.symlink_to(os.ttyname(slave))
-        self._ends = master, slave
+        with self._lock:
+            self._ends = master, slave
 
     def unplug(self) -> None:
         """Pull it out; a second call does nothing."""
-        if self._ends is not None:
-            self._link.unlink()
-            for end in self._ends:
-                os.close(end)
-            self._ends = None
+        with self._lock:
+            if self._ends is not None:
+                self._link.unlink()
+                for end in self._ends:
+                    os.close(end)
+                self._ends = None
 
     def say(self, *sentences: str | bytes) -> None:
         """Write sentences; what nobody reads is lost, as on a real line."""
-        if self._ends is not None:
-            words = (s if isinstance(s, bytes) else f"{s}\r\n".encode() for s in sentences)
-            os.write(self._ends[0], b"".join(words))
+        self._write(b"".join(s if isinstance(s, bytes) else f"{s}\r\n".encode() for s in sentences))
+
+    def pour(self, log: bytes) -> None:
+        """Write a long log, as fast as somebody reads it."""
+        while log:
+            written = self._write(log[:4096])
+            log = log[written:]
+            if not written:
+                time.sleep(0.001)
+
+    def _write(self, words: bytes) -> int:
+        with self._lock:
+            try:
+                return os.write(self._ends[0], words) if self._ends is not None else 0
+            except BlockingIOError:
+                return 0
 
     def fix(self, at: datetime, east_m: float, speed_m_s: float = 5.0) -> None:
         """Say where it is: so many metres east, moving east."""
@@ -78,24 +96,31 @@ def plugged(folder: Path) -> Iterator[PluggedReceiver]:
         receiver.unplug()
 
 
+@dataclass(frozen=True, slots=True)
+class Driving:
+    """A drive due east at 5 m/s, begun at `begun_s` by `time.time` at 117.2 E."""
+
+    begun_s: float
+
+
 @contextmanager
 def driving(
     receiver: PluggedReceiver, *, every_s: float = 0.1, late_s: float = 0.1, days: float = 0.0
-) -> Iterator[None]:
-    """It drives east at 5 m/s and says so ten times a second, by the machine's clock put forward by `days`."""
+) -> Iterator[Driving]:
+    """It drives, and says so every `every_s` by the machine's clock put forward by `days`."""
     over = threading.Event()
-    begun_s = time.time()
+    drive = Driving(time.time())
 
-    def drive() -> None:
+    def speak() -> None:
         while not over.wait(every_s):
-            now_s = time.time() - late_s
-            at = datetime.fromtimestamp(now_s, UTC) + timedelta(days=days)
-            receiver.fix(at, 5.0 * (now_s - begun_s))
+            # As sentences give it: to hundredths of a second.
+            now_s = round(time.time() - late_s, 2)
+            receiver.fix(datetime.fromtimestamp(now_s, UTC) + timedelta(days=days), 5.0 * (now_s - drive.begun_s))
 
-    thread = threading.Thread(target=drive)
+    thread = threading.Thread(target=speak)
     thread.start()
     try:
-        yield
+        yield drive
     finally:
         over.set()
         thread.join()

@@ -1,4 +1,4 @@
-"""A receiver listened to live: real words through a pseudo terminal, plugged out and in, wrong baud rates, a real gpsd."""
+"""A receiver listened to live: real words through a pseudo terminal, pulled out and put in, noise, a real gpsd."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def test_a_real_receiver_gives_what_its_log_says(shared_data: Path, tmp_path: Pa
     log = shared_data / "gnss" / name
     track = read_nmea(log)
     with plugged(tmp_path) as plug, listening(plug) as receiver:
-        plug.say(*(line + b"\r\n" for line in log.read_bytes().splitlines()))
+        plug.pour(log.read_bytes())
         assert wait_for(lambda: len(receiver.fixes) == len(track.fixes))
         assert receiver.fixes == track.fixes
         middle = track.fixes[3].at + timedelta(seconds=0.4)
@@ -75,7 +76,7 @@ def test_fixes_come_while_they_are_of_use(tmp_path: Path) -> None:
 def test_pulled_out_and_put_in_again(tmp_path: Path) -> None:
     with plugged(tmp_path) as plug, driving(plug), LiveReceiver(plug.settings, BoxTime()) as receiver:
         for times in (1, 2):
-            assert wait_for(lambda: receiver.connections == times and len(receiver.fixes) > 5 * times)
+            assert wait_for(lambda n=times: receiver.connections == n and len(receiver.fixes) > 5 * n)
             before_m = receiver.odometer_m
             plug.unplug()
             assert wait_for(lambda: receiver.health().state == "silent")
@@ -86,7 +87,7 @@ def test_pulled_out_and_put_in_again(tmp_path: Path) -> None:
             assert receiver.odometer_m >= before_m > 0
             plug.plug()
         assert wait_for(lambda: receiver.health().state == "fix")
-        assert all(a.at < b.at for a, b in zip(receiver.fixes, receiver.fixes[1:], strict=False))
+        assert all(a.at < b.at for a, b in pairwise(receiver.fixes))
 
 
 def test_a_wrong_baud_rate_is_told(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ def test_live_and_recorded_are_judged_alike(fixes: list[Fix]) -> None:
     assert live.fixes == checked.fixes[: len(live.fixes)]
     assert len(checked.fixes) - len(live.fixes) <= 1
     recorded = FixTrack(checked.fixes, checked.breaks)
-    for a, b in zip(live.fixes, live.fixes[1:], strict=False):
+    for a, b in pairwise(live.fixes):
         middle = a.at + (b.at - a.at) / 2
         assert live.at(middle) == recorded.at(middle)
         assert live.at(a.at) == a
@@ -138,7 +139,7 @@ def test_the_odometer_never_goes_back_nor_far_ahead(fixes: list[Fix], asked_afte
 
 
 def _gaps(fixes: list[Fix]) -> Iterator[bool]:
-    for a, b in zip(fixes, fixes[1:], strict=False):
+    for a, b in pairwise(fixes):
         yield (b.at - a.at).total_seconds() > 5.0
 
 
