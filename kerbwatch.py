@@ -21,7 +21,7 @@ __all__ = ["main"]
 ZOO = Path(__file__).resolve().parent / "models" / "zoo"
 DEFAULT_BUNDLE = ZOO / "street-n"
 _MODEL = {"model": str(DEFAULT_BUNDLE)}
-_DEFAULTS = {"patrol": _MODEL, "box": {"run": _MODEL}}
+_DEFAULTS = {"patrol": _MODEL, "box": {"run": _MODEL}, "pack": {"install": {"default_model": _MODEL["model"]}}}
 
 HELP = """Find street-order violations from patrol vehicles and street cameras, and see each one to its end.
 
@@ -42,6 +42,7 @@ class Entry:
 ENTRIES: dict[str, Entry] = {
     "patrol": Entry("edge.cli", "patrol", "Run a patrol over video or pictures: sealed reports out. 巡查"),
     "box": Entry("edge.box.cli", "app", "The unattended box on a vehicle: run, check, doctor. 车载终端"),
+    "pack": Entry("edge.fleet.cli", "app", "Fleet packs: build, sign, check, install, go back. 下发包"),
     "coverage": Entry("edge.coverage.cli", "coverage", "Which ground was looked at, how often and how well. 覆盖"),
     "audit": Entry("edge.audit.cli", "audit", "Reports on each kilometre looked at, grid by grid. 网格审计"),
     "serve": Entry("server.cli", "serve", "Collect reports, make cases, serve reviewers. 服务端", "server"),

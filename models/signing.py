@@ -12,53 +12,27 @@ from pathlib import Path
 from typing import Final
 
 import platformdirs
-from pydantic import ValidationError
 
+from detector import signing_keys
 from detector.errors import InputError
-from detector.key_file import create_private, key_text, read_key
+from detector.key_file import create_private, key_text
 from detector.model.signature import sign_sums
 from detector.model.signed_folder import SIGNATURE, SUMS, read_sums
-from detector.model.signers import PUBLIC_SUFFIX, Signer, Trust, read_signer, shipped_trust
+from detector.model.signers import Signer, Trust, read_signer, shipped_trust
 from detector.signing import SigningKey
+from detector.signing_keys import public_path
 
 OWN_KEY: Final = "signing.key"
-_OWNER = "model signer"
-_UNUSABLE = "holds no whole model signing key: give the file that `kerbwatch models key --out FILE` wrote"
 
 
 def make_key(path: Path, name: str) -> Signer:
-    """Make a key pair: ``path`` for its owner alone (mode 0600), and ``path.pub`` for everybody.
-
-    Raises:
-        InputError: one of the two files is there already, or cannot be written; the name cannot be used.
-    """
-    public = public_path(path)
-    for taken in (path, public):
-        if os.path.lexists(taken):
-            raise InputError(f"{taken} is there already, and a lost key cannot be made again: name another file")
-    key = SigningKey.generate()
-    try:
-        signer = Signer.of(key, name)
-    except ValidationError:
-        raise InputError(f"name {name!r} of a signer: give letters, digits and . _ - only, at most 100") from None
-    if not create_private(path, key_text(key, _OWNER)):
-        raise InputError(f"{path} is there already: name another file")
-    public.write_text(signer.to_text(), encoding="utf-8")
-    return signer
-
-
-def public_path(path: Path) -> Path:
-    """Where the public half of the key in ``path`` lies."""
-    return path.with_name(path.name + PUBLIC_SUFFIX)
+    """Make a key pair for model bundles; see `detector.signing_keys.make_key`."""
+    return signing_keys.make_key(path, name, "models")
 
 
 def read_signing_key(path: Path) -> SigningKey:
-    """The key in a file that ``make_key`` wrote.
-
-    Raises:
-        InputError: others can read it, it is damaged, or it is a key for something else.
-    """
-    return read_key(path, _OWNER, _UNUSABLE)
+    """The key in a file that ``make_key`` wrote; see `detector.signing_keys.read_signing_key`."""
+    return signing_keys.read_signing_key(path, "models")
 
 
 def own_key_path() -> Path:
@@ -80,7 +54,7 @@ def own_key() -> tuple[SigningKey, bool]:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"cannot make {path.parent} for your signing key: {error.strerror}") from error
-        made = create_private(path, key_text(key, _OWNER))
+        made = create_private(path, key_text(key, signing_keys.OWNERS["models"]))
     key = read_signing_key(path)
     if not public_path(path).is_file():
         public_path(path).write_text(Signer.of(key, f"own-{key.key_id[:8]}").to_text(), encoding="utf-8")

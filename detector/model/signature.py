@@ -113,6 +113,15 @@ def check_signature(sums: bytes, signature: bytes, trust: Trust, where: Path, wh
     return signer
 
 
+def signed_by(signature: bytes, where: Path, what: Vouched = BUNDLE) -> str:
+    """Id of the key that a signature names, hex; whether it is that key's is not looked at.
+
+    Raises:
+        BundleError: for a pack `PackError`; it is no signature file.
+    """
+    return _parse(signature, where, what).key_id
+
+
 def _parse(data: bytes, where: Path, what: Vouched) -> _Signature:
     try:
         return _Signature.model_validate_json(data)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from detector.errors import PackError
-from detector.model.signature import PACK, check_signature, sign_sums
+from detector.model.signature import PACK, check_signature, sign_sums, signed_by
 from detector.model.signed_folder import SIGNATURE, SUMS
 from detector.model.signers import Signer, Trust, read_signer
 from detector.pack.archive import Entry, chunks, opened, read, scan, write_archive
@@ -23,9 +23,6 @@ from detector.pack.listing import MAX_FILES, check_complete, check_path, listing
 from detector.pack.manifest import MANIFEST, PackManifest, parse_manifest
 from detector.signing import SigningKey
 
-KEY_OWNER: Final = "pack signer"
-"""First words of a private key file that signs packs, see `detector.key_file`."""
-KEY_UNUSABLE: Final = "holds no whole key for packs: give the file that `kerbwatch pack key --out FILE` wrote"
 _CHUNK_BYTES: Final = 1024 * 1024
 
 
@@ -110,6 +107,17 @@ def check_folder(folder: Path, trust: Trust) -> CheckedPack:
     return CheckedPack(folder, "", _sha256(sums), signer, manifest, sha256_of)
 
 
+def look_into(path: Path) -> tuple[PackManifest, str | None]:
+    """What a pack's file says of itself, and the id of the key that signed it; nobody vouches for either.
+
+    Raises:
+        PackError: it is no whole pack.
+    """
+    files = _whole_files(path)
+    key_id = signed_by(files[SIGNATURE], path / SIGNATURE, PACK) if SIGNATURE in files else None
+    return parse_manifest(files[MANIFEST], f"{path}: {MANIFEST}"), key_id
+
+
 def sign_files(files: Mapping[str, bytes], key: SigningKey | None) -> bytes:
     """The archive of a pack's files with their list, and its signature when a key is given."""
     content = {name: data for name, data in files.items() if name not in (SUMS, SIGNATURE)}
@@ -126,6 +134,13 @@ def sign_archive(path: Path, key: SigningKey) -> bytes:
     Raises:
         PackError: it is no whole pack; nothing is signed then.
     """
+    files = _whole_files(path)
+    parse_manifest(files[MANIFEST], f"{path}: {MANIFEST}")
+    return sign_files(files, key)
+
+
+def _whole_files(path: Path) -> dict[str, bytes]:
+    """Every file of an archive, each of which has the hash that the list says."""
     where = str(path)
     with opened(path) as file:
         files = {entry.path: read(file, entry, where) for entry in scan(file, where)}
@@ -133,8 +148,7 @@ def sign_archive(path: Path, key: SigningKey) -> bytes:
     check_complete(set(files) - {SUMS, SIGNATURE}, sha256_of, where)
     for name, expected in sha256_of.items():
         _check_hash(where, name, _sha256(files[name]), expected)
-    parse_manifest(files[MANIFEST], f"{where}: {MANIFEST}")
-    return sign_files(files, key)
+    return files
 
 
 def _sha256(data: bytes) -> str:

@@ -154,19 +154,11 @@ def _tried(
 ) -> TrialResult:
     """Site, settings and self-test of an unpacked pack."""
     try:
-        _check_site(pack, settings)
-        new = effective(settings, pack)
+        check_for_box(pack, settings)
         old = _in_use(store, settings)
         old_model = old.model or default_model
-        task = Task(
-            new=Candidate(model=pack.model, site=new.site),
-            old=Candidate(model=old_model, site=old.site) if old_model is not None else None,
-            golden=pack.golden,
-            limits=pack.manifest.limits,
-            trust=tuple(read_signer(path) for path in settings.trust),
-            threads=settings.threads,
-            backend=settings.backend,
-        )
+        against = Candidate(model=old_model, site=old.site) if old_model is not None else None
+        task = trial_of(pack, settings, against)
     except PackError as error:
         raise _failed(store, pack, Fault("self_test", str(error))) from error
     result = try_out(task)
@@ -176,7 +168,25 @@ def _tried(
     return result
 
 
-def _check_site(pack: RunningPack, settings: BoxSettings) -> None:
+def trial_of(pack: RunningPack, settings: BoxSettings, against: Candidate | None) -> Task:
+    """The self-test of an unpacked pack on this box."""
+    return Task(
+        new=Candidate(model=pack.model, site=pack.site),
+        old=against,
+        golden=pack.golden,
+        limits=pack.manifest.limits,
+        trust=tuple(read_signer(path) for path in settings.trust),
+        threads=settings.threads,
+        backend=settings.backend,
+    )
+
+
+def check_for_box(pack: RunningPack, settings: BoxSettings) -> None:
+    """See that an unpacked pack's site and settings fit a box.
+
+    Raises:
+        PackError: something is wrong in the site, it knows not all of the box's cameras, or a setting may not be set.
+    """
     problems = check_site(pack.site)
     if problems:
         raise PackError(f"its site has {len(problems)} problems, first {problems[0]}")
@@ -185,6 +195,7 @@ def _check_site(pack: RunningPack, settings: BoxSettings) -> None:
         if camera.camera_id not in cameras:
             known = ", ".join(sorted(cameras)) or "none"
             raise PackError(f"its site knows no camera {camera.camera_id!r} of this box; it knows {known}")
+    effective(settings, pack)
 
 
 def _in_use(store: PackStore, settings: BoxSettings) -> BoxSettings:

@@ -233,7 +233,6 @@ class PackStore:
 
     def _without(self, state: FleetState, slot: Slot, fault: Fault) -> tuple[FleetState, GivenUp]:
         entry = self._entry(slot.version, slot.sha256, fault)
-        log.error("pack %s given up: %s %s", slot.version, entry.reason, entry.detail)
         return state.without_current(entry), entry
 
     def _entry(self, version: str, sha256: str, fault: Fault) -> GivenUp:
@@ -243,7 +242,8 @@ class PackStore:
     def _restart_without(self, state: FleetState, fault: Fault) -> bool:
         if state.current is None:
             return False
-        state, _ = self._without(state, state.current, fault)
+        state, entry = self._without(state, state.current, fault)
+        log.error("pack %s given up: %s %s", entry.version, entry.reason, entry.detail)
         # Not written, the pack would come back at the next start and be found at fault again: still a restart.
         self._try_save(state)
         return True
