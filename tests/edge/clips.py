@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 
 def write_clip(
@@ -43,6 +44,21 @@ def write_clip(
             picture = av.VideoFrame.from_ndarray(image, format="bgr24")
             if times is not None:
                 picture.pts, picture.time_base = times[i], Fraction(1, 1000)
+            out.mux(stream.encode(picture))
+        out.mux(stream.encode(None))
+    return path
+
+
+def write_pictures(path: Path, images: Iterable[NDArray[np.uint8]], *, fps: int, key_every: int) -> Path:
+    """BGR pictures of one size as H.264, as a camera sends it: no B pictures."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=fps, options={"g": str(key_every), "bf": "0"})
+        for number, image in enumerate(images):
+            if number == 0:
+                stream.height, stream.width = image.shape[:2]
+                stream.pix_fmt = "yuv420p"
+            picture = av.VideoFrame.from_ndarray(image, format="bgr24")
+            picture.pts, picture.time_base = number, Fraction(1, fps)
             out.mux(stream.encode(picture))
         out.mux(stream.encode(None))
     return path
