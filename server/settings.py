@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from detector.note import NOTE_MAX_BYTES
 from server.errors import SettingsError
 
 MIB = 1024 * 1024
@@ -25,6 +26,8 @@ class Limits(BaseModel):
     """Largest report body. A report of 50 pictures with 100 boxes each is about 1 MiB."""
     heartbeat_bytes: Annotated[int, Field(gt=0)] = 160 * 1024
     """Largest heartbeat of a box: one with every alarm and every question it can have is about 120 KiB."""
+    note_bytes: Annotated[int, Field(gt=0)] = NOTE_MAX_BYTES
+    """Largest rider's note, with its picture."""
     json_bytes: Annotated[int, Field(gt=0)] = 64 * 1024
     """Largest body of any other JSON request or form."""
     evidence_bytes: Annotated[int, Field(gt=0)] = 64 * MIB

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from detector.note import SealedNote
 from detector.report import SealedReport
 from server.api.problems import Problem
 
@@ -35,7 +36,8 @@ def _describe(app: FastAPI) -> dict[str, Any]:
     description = get_openapi(title=app.title, version=app.version, description=_DESCRIPTION, routes=app.routes)
     schemas = description.setdefault("components", {}).setdefault("schemas", {})
     _, extra = models_json_schema(
-        [(SealedReport, "validation"), (Problem, "serialization")], ref_template="#/components/schemas/{model}"
+        [(SealedReport, "validation"), (SealedNote, "validation"), (Problem, "serialization")],
+        ref_template="#/components/schemas/{model}"
     )
     for name, schema in extra["$defs"].items():
         schemas.setdefault(name, schema)

@@ -75,6 +75,13 @@ class ReportOut(_Given):
     case_url: str
 
 
+class NoteOut(_Given):
+    """A rider's note that is kept; `case_id` is the case of the report it is about."""
+
+    note_id: str
+    case_id: int | None
+
+
 class PointOut(_Given):
     """An estimated place with its covariance."""
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from detector.report import Finite, Name, Probability, Sha256
+from detector.report import Finite, Name, Probability, Sha256, Utc
 from server.db.tables import RejectFamily
 
 Reason = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+$")]
@@ -133,8 +133,18 @@ class OriginalSeen(_Event):
     reason: Name
 
 
+class Warned(_Event):
+    """A rider told the people there, face to face (首违不罚: a first breach that is mended is not fined)."""
+
+    event: Literal["warned"] = "warned"
+    report_id: ReportId
+    note_id: ReportId
+    warned_at: Utc
+    """By the box's clock, when it was pressed."""
+
+
 Event = Annotated[
-    Decided | Undone | Opened | Attached | Detached | OriginalAsked | OriginalAnswered | OriginalSeen,
+    Decided | Undone | Opened | Attached | Detached | OriginalAsked | OriginalAnswered | OriginalSeen | Warned,
     Field(discriminator="event"),
 ]
 """One line of the history."""

@@ -15,17 +15,17 @@ from pydantic import TypeAdapter
 from sqlalchemy.orm import Session
 
 from detector.errors import SealError
-from server.cases.actions import Event, OriginalAnswered, OriginalAsked, OriginalSeen
+from server.cases.actions import Event, OriginalAnswered, OriginalAsked, OriginalSeen, Warned
 from server.db.tables import Case, CaseEvent
 
 GENESIS = "0" * 64
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
-_NO_CHANGE = (OriginalAsked, OriginalAnswered, OriginalSeen)
+_NO_CHANGE = (OriginalAsked, OriginalAnswered, OriginalSeen, Warned)
 """These change nothing that a reviewer decides on, and may come from a box at any time."""
 
 
 def append(session: Session, case: Case, event: Event, *, actor: str, now: datetime) -> CaseEvent:
-    """Adds one line and raises the case's version, unless the line is only about who saw an original."""
+    """Adds one line and raises the case's version, unless the line is one of `_NO_CHANGE`."""
     last = case.events[-1] if case.events else None
     line = CaseEvent(
         seq=last.seq + 1 if last else 1,

@@ -412,6 +412,32 @@ class LabelBox(Base):
     decided_at: Mapped[datetime]
 
 
+class RiderNote(Base):
+    """What a rider said: of a report, or of something that the box did not see."""
+
+    __tablename__ = "rider_notes"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    device_id: Mapped[str] = mapped_column(ForeignKey("devices.id"))
+    said: Mapped[str] = mapped_column(String(32), index=True)
+    """``warned`` or ``missed``."""
+    body_sha256: Mapped[str] = mapped_column(String(64))
+    report_id: Mapped[str | None] = mapped_column(ForeignKey("reports.id"))
+    kind: Mapped[str | None] = mapped_column(String(64))
+    lon_deg: Mapped[float | None]
+    lat_deg: Mapped[float | None]
+    sigma_m: Mapped[float | None]
+    synthetic: Mapped[bool]
+    made_at: Mapped[datetime] = mapped_column(index=True)
+    received_at: Mapped[datetime]
+    sealed_json: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    """As it came, without the picture."""
+    picture: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    """The blurred JPEG."""
+    width_px: Mapped[int | None]
+    height_px: Mapped[int | None]
+
+
 class FleetPack(Base):
     """A fleet pack that boxes can be offered; the file lies in the pack store under its SHA-256."""
 

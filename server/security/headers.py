@@ -97,6 +97,8 @@ class BodyLimit:
             return None  # the upload's declared length bounds it, see `UploadStore.append`
         if method == "PUT" and path.startswith("/api/v1/reports/"):
             return self._limits.report_bytes
+        if method == "PUT" and path.startswith("/api/v1/notes/"):
+            return self._limits.note_bytes
         if method == "POST" and path == "/api/v1/devices/heartbeat":
             return self._limits.heartbeat_bytes
         return self._limits.json_bytes

@@ -27,6 +27,7 @@ from server.cases.actions import (
     RedrawBox,
     Reject,
     Undone,
+    Warned,
 )
 from server.cases.workflow import Standing
 from server.db.tables import Case, CaseState, Device, EvidenceState, Original, Sighting
@@ -123,6 +124,8 @@ class CasePage:
     shown: Seen
     picture: Picture | None
     standing: Standing
+    warned_at: datetime | None
+    """When a rider first told the people there."""
     history: tuple[HistoryLine, ...]
     chain: str | None
     """What is wrong with the history's hash chain; `None` when it holds."""
@@ -160,6 +163,9 @@ def load(session: Session, case: Case, shown_key: str | None = None) -> CasePage
         shown=shown,
         picture=shown_picture,
         standing=stands,
+        warned_at=min(
+            (event.warned_at for _, event in history.events(case) if isinstance(event, Warned)), default=None
+        ),
         history=_history(case),
         chain=_chain(case),
         next_id=case_list.next_pending(session, case),
@@ -274,6 +280,8 @@ def _words(event: Event) -> Text:
             return Text(f"查看未打码原件：{reason}", f"unblurred original looked at: {reason}")
         case OriginalAnswered(answer=answer):
             return _ANSWER_WORDS[answer]
+        case Warned(warned_at=at):
+            return Text(f"巡查员已现场劝导（{at:%Y-%m-%d %H:%M} UTC）", f"warned on site at {at:%Y-%m-%d %H:%M} UTC")
 
 
 def _decision_words(decision: Confirm | Reject | ChangeCue | RedrawBox) -> Text:

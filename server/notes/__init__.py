@@ -1,0 +1,1 @@
+"""What riders say: people warned on site, things the box missed."""
