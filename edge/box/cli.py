@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from detector.errors import InputError
+from detector.errors import InputError, TransientError
 
 app = typer.Typer(
     help="The unattended box on a vehicle: watch, send, look after itself. 车载终端",
@@ -85,3 +85,22 @@ def enrol(
     key = open_key(settings.state)
     done = make_known(settings.state, settings.uplink.server, given, key, name or socket.gethostname())
     typer.echo(f"已注册 enrolled at {done.server_url}: {done.name} ({done.device_id[:12]})")
+
+
+@app.command()
+def gnss(
+    config: Config,
+    once: Annotated[
+        bool, typer.Option("--once", help="One line, after the first fix or 10 s; exit code 75 without a fix. 只报一次")
+    ] = False,
+) -> None:
+    """What the receiver says, every second until Ctrl-C. 查看定位模块"""
+    from edge.box.gnss_line import watch_gnss
+    from edge.box.settings import load_settings
+
+    settings = load_settings(config)
+    if settings.gnss is None:
+        raise InputError(f"{config} names no receiver: give gnss.serial or gnss.gpsd first")
+    found = watch_gnss(settings.gnss, once=once)
+    if not found:
+        raise typer.Exit(TransientError.exit_code)

@@ -62,7 +62,9 @@ class Listener:
         got = self._wire.read()
         now_s = time.monotonic()
         if not got:
-            fixes = self._reader.flush() if not self._rest and now_s - self._byte_s >= self._quiet_s else []
+            # A line that has begun will most likely go on.
+            quiet_s = _QUIET_MAX_S if self._rest else self._quiet_s
+            fixes = self._reader.flush() if now_s - self._byte_s >= quiet_s else []
         else:
             self._byte_s = now_s
             before, behind = self._reader.words, self._reader.tally["out_of_order"]

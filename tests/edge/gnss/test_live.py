@@ -46,7 +46,7 @@ def test_a_real_receiver_gives_what_its_log_says(shared_data: Path, tmp_path: Pa
     log = shared_data / "gnss" / name
     track = read_nmea(log)
     with plugged(tmp_path) as plug, listening(plug) as receiver:
-        plug.pour(log.read_bytes())
+        plug.pour(log.read_bytes() + b"\r\n")
         assert wait_for(lambda: len(receiver.fixes) == len(track.fixes))
         assert receiver.fixes == track.fixes
         middle = track.fixes[3].at + timedelta(seconds=0.4)
