@@ -36,6 +36,7 @@ demo: $(VENV)/.demo ## server + patrol over a real street clip; ARGS=--once leav
 test: $(VENV)/.dev ## everything that needs no torch
 	$(BIN)/python tools/need_chromium.py
 	$(BIN)/python tools/need_gpsd.py
+	$(BIN)/python tools/need_gstreamer.py
 	$(BIN)/python -m pytest -m 'not train' $(ARGS)
 
 test-train: $(VENV)/.train ## the training tests alone
@@ -54,6 +55,7 @@ bench: $(VENV)/.train ## every published number, measured again
 	$(BIN)/python -m benchmarks $(ARGS)
 
 fault: $(VENV)/.dev ## patrols and servers killed at random; ARGS=--short for the CI form
+	$(BIN)/python tools/need_gstreamer.py
 	$(BIN)/python -m benchmarks.fault_run $(ARGS)
 
 web: $(BIN)/python ## the pages' JavaScript, from the pinned npm packages

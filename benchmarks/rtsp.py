@@ -130,6 +130,16 @@ def write_pictures(path: Path, codec: str, rate: float, units: Iterable[bytes]) 
     return path
 
 
+def read_pictures(path: Path) -> list[bytes]:
+    """The access units of such a file."""
+    rest, units = path.read_bytes().partition(b"\n")[2], list[bytes]()
+    while rest:
+        (length,) = struct.unpack_from("!I", rest)
+        units.append(rest[4 : 4 + length])
+        rest = rest[4 + length :]
+    return units
+
+
 class RtspServer:
     """A server on a loopback port of its own, ended with the block."""
 

@@ -172,6 +172,7 @@ class ChildCamera:
             if self._closing:
                 return
             self._closing = True
+            self._changed.notify_all()
         os.eventfd_write(self._wake_fd, 1)
         self._thread.join(self._patience.leave_s + 5.0)
         os.close(self._wake_fd)

@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 _PR_SET_PDEATHSIG: Final = 1
 _MEMORY_BYTES_MAX: Final = 1536 * 1024**2
 """Address space of the child: what a stream of the largest allowed pictures needs, and no more."""
-_HELD_BYTES_MAX: Final = 16 * 1024**2
+_HELD_BYTES_MAX: Final = 7 * 1024**2
 _HELD_MAX: Final = 4
-"""Decoded pictures that are held for a parent who asks late: 160 ms at 25 a second."""
+"""Decoded pictures that are held for a parent who asks a little late: two of 1080p, four of 720p and smaller."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,13 @@ def read_credentials(path: Path) -> SecretStr:
             repeats what is in it.
     """
     try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            data = file.read(_BYTES_MAX + 1)
+        # Not blocking: a pipe of that name would be waited for.
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            mode = os.fstat(fd).st_mode
+            data = os.read(fd, _BYTES_MAX + 1) if stat.S_ISREG(mode) else b""
+        finally:
+            os.close(fd)
     except OSError as error:
         raise InputError(f"cannot read the camera's credentials {path}: {error.strerror}") from error
     if not stat.S_ISREG(mode):

@@ -25,6 +25,13 @@ _ROOT: Final = Path(__file__).resolve().parents[3]
 _READ_BYTES: Final = 1024**2
 _KEPT_VARIABLES: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "HOME", "TMPDIR")
 
+_SMALL: Final = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "1",
+}
+"""What keeps a child small: no threads of its libraries' own, and no freed memory held back."""
+
 
 def child_command(module: str) -> list[str]:
     """Command line of a child module: this interpreter, without the working folder on its path."""
@@ -34,14 +41,7 @@ def child_command(module: str) -> list[str]:
 def child_environment() -> dict[str, str]:
     """Little: what the parent's environment holds (keys, proxies) is no business of a process that reads strangers."""
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    # Several arenas and libraries' own threads would only cost memory here.
-    return {
-        **kept,
-        "PYTHONPATH": str(_ROOT),
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "MALLOC_ARENA_MAX": "2",
-    }
+    return {**kept, "PYTHONPATH": str(_ROOT), **_SMALL}
 
 
 class DecoderProcess:
@@ -50,6 +50,7 @@ class DecoderProcess:
     def __init__(self, address: LiveAddress, credentials: SecretStr | None, patience: Patience) -> None:
         self._memory_fd = os.memfd_create("picture", os.MFD_CLOEXEC)
         self._reader = MessageReader()
+        self._ended = False
         try:
             self._process = subprocess.Popen(
                 child_command("edge.sources.live.child"),
@@ -94,6 +95,7 @@ class DecoderProcess:
         if out not in ready:
             return iter(())
         data = os.read(out, _READ_BYTES)
+        self._ended = not data
         return self._reader.feed(data) if data else None
 
     def ask(self, seq: int) -> None:
@@ -119,6 +121,10 @@ class DecoderProcess:
 
     def end(self, patience: Patience) -> str:
         """Kill it, wait for it, give everything back; the name of the signal that it died of by itself, or ""."""
+        if self._ended:
+            # Its messages ended first: let it go, to learn how.
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(patience.leave_s)
         died = self._process.poll()
         self._process.kill()
         # One that is stuck in the kernel (a driver) is reaped when the next child is started.
