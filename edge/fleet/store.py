@@ -13,11 +13,12 @@ what it no longer names is removed after it was written. A power cut at any poin
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
+
+import structlog
 
 from detector.errors import KerbwatchError, PackError
 from detector.pack.signed import CheckedPack, check_folder, pack_trust
@@ -39,7 +40,7 @@ SLOW_MINUTES: Final = 5
 """Told to be too slow so often one after the other, a pack is too slow: a busy minute is not."""
 _LEARN_EVERY_S: Final = 600.0
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger("packs")
 
 
 class PackStore:
@@ -243,7 +244,7 @@ class PackStore:
         if state.current is None:
             return False
         state, entry = self._without(state, state.current, fault)
-        log.error("pack %s given up: %s %s", entry.version, entry.reason, entry.detail)
+        log.error("a pack is given up", version=entry.version, reason=entry.reason, detail=entry.detail)
         # Not written, the pack would come back at the next start and be found at fault again: still a restart.
         self._try_save(state)
         return True
@@ -256,7 +257,7 @@ class PackStore:
     def _survived(self, state: FleetState, trial: Trial, lived_s: float, signs: Signs) -> None:
         survived_s = trial.survived_s + lived_s
         if survived_s >= self._probation_s and not self._slow:
-            log.info("pack %s has proven itself", state.current.version if state.current else "")
+            log.info("a pack has proven itself", version=state.current.version if state.current else "")
             self._try_save(state.settled(learned(signs, state.proven)))
             return
         starts = 0 if time.monotonic() - self._began_s >= SURVIVED_S else trial.starts
@@ -272,7 +273,7 @@ class PackStore:
         try:
             save_state(self.places.root, state)
         except KerbwatchError as error:
-            log.warning("packs: %s", error)
+            log.warning("what packs run cannot be written", why=str(error))
             return False
         return True
 
@@ -280,4 +281,4 @@ class PackStore:
         try:
             self.places.sweep((state.current, state.previous))
         except OSError as error:
-            log.warning("packs: cannot tidy up %s: %s", self.places.root, error.strerror)
+            log.warning("old packs cannot be removed", why=str(error.strerror))
