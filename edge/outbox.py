@@ -101,11 +101,6 @@ class Outbox(OutboxRoom):
         row = self._one("SELECT report_id FROM hits WHERE hit_key = ?", hit_key)
         return uuid.UUID(row[0]) if row else None
 
-    def state(self, report_id: uuid.UUID) -> ReportState | None:
-        """How far a report has come; `None` when it is not here."""
-        row = self._one("SELECT state FROM reports WHERE report_id = ?", str(report_id))
-        return ReportState(row[0]) if row else None
-
     def put(self, hit_key: str, build: BodyBuilder) -> uuid.UUID:
         """Seal and keep one report; when this returns, it survives a power cut. A known hit is left as it is.
 

@@ -126,14 +126,14 @@ def test_the_report_names_what_is_kept_and_verifies_against_it(tmp_path: Path) -
             return assemble(report_id, key, hits.hit(), hits.shot(), origin, originals.keep(report_id, files))
 
         report_id = outbox.put(key, build)
-        assert outbox.state(report_id) == "queued"
-        assert outbox.state(uuid.uuid4()) is None
+        assert outbox.state_of(report_id) == "queued"
+        assert outbox.state_of(uuid.uuid4()) is None
         (kept,) = outbox.reports()
         for file in files:
             assert f'"sha256":"{file.sha256}"'.encode() in kept.sealed
             with vault.open_original(report_id, file.sha256, who="keeper", why="a test") as reader:
                 assert hashlib.sha256(reader.read()).hexdigest() == file.sha256
-        assert vault.clear_orphans(lambda known: outbox.state(known) is not None) == 0
+        assert vault.clear_orphans(lambda known: outbox.state_of(known) is not None) == 0
 
 
 def test_ready_once_the_clip_can_be_whole(tmp_path: Path) -> None:
