@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.boxes import iou_matrix
 from detector.detections import Detections
-from detector.errors import BundleError
 from detector.frame import Image
-from detector.model.backends import start_session
+from detector.model.accept import accept
+from detector.model.backends import AUTO, start_session
 from detector.model.bundle import Bundle, load_bundle
 from detector.model.decode import Candidates, decode_cue, decode_nms_free, decode_raw, suppress
 from detector.model.letterbox import Fit, Letterbox
 from detector.model.session import Session
 from detector.model.signers import Trust
+from detector.vocabulary import Text
 
 PERSON = "person"
 PRIVACY_FLOOR = 0.05
@@ -29,11 +29,15 @@ class Detector:
     Args:
         bundle: a checked bundle.
         session: runs the bundle's network.
+
+    Attributes:
+        why: why this back end was chosen; `None` where somebody named it.
     """
 
     def __init__(self, bundle: Bundle, session: Session) -> None:
         self.bundle = bundle
         self.session = session
+        self.why: Text | None = None
         spec = bundle.card.model
         self._spec = spec
         self._letterbox = Letterbox(spec.input)
@@ -85,7 +89,8 @@ def open_detector(folder: Path, threads: int = 1, backend: str = "onnxruntime", 
     Args:
         folder: the bundle.
         threads: the network's whole CPU budget.
-        backend: ``onnxruntime``, ``openvino`` or ``openvino-bf16``.
+        backend: a name of `detector.model.backends.BACKENDS`, or ``auto`` (`detector.model.choose`; its reasons are in
+            `Detector.why`).
         trust: whose bundles are loaded; `None` takes the shipped list alone.
 
     Raises:
@@ -94,35 +99,15 @@ def open_detector(folder: Path, threads: int = 1, backend: str = "onnxruntime", 
         InputError: `backend` is unknown, not installed or not for this processor, or `threads` is below 1.
     """
     bundle = load_bundle(folder, trust)
+    if backend == AUTO:
+        from detector.model.choose import choose
+
+        choice = choose(bundle, threads)
+        choice.detector.why = choice.why
+        return choice.detector
     detector = Detector(bundle, start_session(backend, bundle.model, threads=threads))
-    check_golden(detector)
+    accept(detector)
     return detector
-
-
-def check_golden(detector: Detector) -> None:
-    """See the detector reproduce its bundle's golden detections.
-
-    Raises:
-        BundleError: another number of boxes, or one whose cue, place or confidence is off.
-    """
-    bundle, spec = detector.bundle, detector.bundle.card.golden
-    wanted, found = bundle.golden, detector.detect(bundle.golden_image)
-    where = f"{bundle.dir}: backend {detector.session.backend} on {spec.image}"
-    mend = "this backend must not be used with this bundle; try onnxruntime, or build the bundle again"
-    if len(found) != len(wanted):
-        raise BundleError(f"{where} finds {len(found)} boxes, expected {len(wanted)}: {mend}")
-    fits = (
-        (iou_matrix(wanted.xyxy, found.xyxy) >= spec.iou_min)
-        & (wanted.cue[:, None] == found.cue)
-        & (np.abs(wanted.confidence[:, None] - found.confidence) <= spec.confidence_tolerance)
-    )
-    # Boxes of one cue overlap by nms_iou at most, so at iou_min no two golden boxes can claim the same one.
-    for i in np.flatnonzero(~fits.any(axis=1)).tolist():
-        box = [round(v, 1) for v in wanted.xyxy[i].tolist()]
-        raise BundleError(
-            f"{where} does not find {wanted.names()[i]} at {box} with confidence {wanted.confidence[i]:.3f} "
-            f"(IoU >= {spec.iou_min}, confidence within {spec.confidence_tolerance}): {mend}"
-        )
 
 
 def _first(candidates: Candidates, limit: int) -> Candidates:
