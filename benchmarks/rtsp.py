@@ -48,6 +48,13 @@ def missing() -> str:
     return "" if done.returncode == 0 else "needs GStreamer's RTSP server: run tools/need_gstreamer.py"
 
 
+def decoder_pids() -> set[int]:
+    """Child processes of cameras that this process has started and not reaped."""
+    threads = Path(f"/proc/{os.getpid()}/task").iterdir()
+    children = {int(child) for thread in threads for child in (thread / "children").read_text().split()}
+    return {child for child in children if b"edge.sources.live" in Path(f"/proc/{child}/cmdline").read_bytes()}
+
+
 @dataclass(frozen=True, slots=True)
 class Stream:
     """How numbered pictures are compressed.

@@ -18,11 +18,11 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from detector.frame import Frame, Image
 from edge.clock import capture_start, container_start
 from edge.sources.errors import SourceDamagedError, SourceNotFoundError, SourceUnreadableError
+from edge.sources.luma import luma_of
 from edge.sources.source import MAX_PIXELS, Looks, VideoSource, WayOf, Window, file_sha256, safe_name
 
 # Playlists and other formats that make the demuxer open further files or addresses are left out on purpose.
@@ -31,9 +31,6 @@ _OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
 
 _TURN = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, -90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, -180: cv2.ROTATE_180}
 """PyAV's rotation (degrees counter-clockwise, from the container's display matrix) to the turn that sets it upright."""
-
-_LUMA_FIRST = ("yuv4", "yuvj4", "nv12", "nv21", "gray")
-"""Pixel formats whose first plane is the luma; packed ones (yuyv422) and RGB are not among them."""
 
 _MISSING_END_S = 1.0
 """A container may promise this much more than it holds (rounding, a last long frame) before it counts as cut off."""
@@ -198,17 +195,6 @@ def _upright_bgr(picture: VideoFrame, to_bgr: VideoReformatter, source: VideoSou
     image = cast("Image", to_bgr.reformat(picture, format="bgr24").to_ndarray())
     turn = _TURN.get(picture.rotation)
     return image if turn is None else cast("Image", np.asarray(cv2.rotate(image, turn)))
-
-
-def luma_of(picture: VideoFrame) -> NDArray[np.uint8]:
-    """Brightness of a decoded picture, uint8 (H, W), not turned upright: a view into the decoder's own buffer where it
-    has an 8-bit luma plane, as camera streams do.
-    """
-    if picture.format.name.startswith(_LUMA_FIRST) and picture.format.components[0].bits == 8:
-        plane = picture.planes[0]
-        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
-        return rows[:, : plane.width]
-    return cast("NDArray[np.uint8]", picture.reformat(format="gray").to_ndarray())
 
 
 def _promised_s(container: InputContainer, stream: VideoStream) -> float | None:

@@ -164,8 +164,8 @@ class _Camera:
                 self._tell(picture, arrived_s)
 
     def _tell(self, picture: VideoFrame, now_s: float) -> None:
-        from edge.sources.live.luma import luma_of
         from edge.sources.live.opening import check_size
+        from edge.sources.luma import luma_of
 
         check_size(picture.width, picture.height)
         arrived_s = now_s if picture.pts is None else self._arrived_s.pop(picture.pts, now_s)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -78,10 +77,3 @@ def wait_for(camera: LiveCamera, state: CameraState, within_s: float) -> CameraS
         assert time.monotonic() < ends_s, f"not {state} within {within_s} s: {status}"
         time.sleep(0.01)
     return status
-
-
-def decoders() -> set[int]:
-    """Child processes of cameras that this process has started and not reaped."""
-    threads = Path(f"/proc/{os.getpid()}/task").iterdir()
-    children = {int(child) for thread in threads for child in (thread / "children").read_text().split()}
-    return {child for child in children if b"edge.sources.live" in Path(f"/proc/{child}/cmdline").read_bytes()}

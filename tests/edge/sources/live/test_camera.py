@@ -26,7 +26,7 @@ from edge.sources.live.address import LiveAddress, parse_address
 from edge.sources.live.camera import open_camera
 from edge.sources.live.patience import Backoff
 from edge.sources.live.picture import CameraState, LiveCamera, PictureNote
-from tests.edge.sources.live.conftest import SteadyTime, decoders, wait_for
+from tests.edge.sources.live.conftest import SteadyTime, wait_for
 
 SMALL = rtsp.Stream(key_every=5, frames=100)
 SOON = Backoff(first_s=0.05, most_s=0.3)
@@ -55,7 +55,7 @@ def watched(
         yield camera
     finally:
         camera.close()
-    assert decoders() == set()
+    assert rtsp.decoder_pids() == set()
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
@@ -196,7 +196,7 @@ def test_a_frozen_server_is_noticed_and_its_child_replaced(pictures: Callable, s
     server = serve(pictures(SMALL))
     with watched(server.address, true_time, stall_s=1.0) as camera:
         assert camera.newest(timeout_s=20) is not None
-        (child,) = decoders()
+        (child,) = rtsp.decoder_pids()
         server.freeze()
         frozen_s = time.monotonic()
         status = wait_for(camera, CameraState.STALLED, 10)
@@ -208,7 +208,7 @@ def test_a_frozen_server_is_noticed_and_its_child_replaced(pictures: Callable, s
         server.thaw()
         wait_for(camera, CameraState.LIVE, 20)
         assert camera.newest(timeout_s=10) is not None
-        assert decoders() != {child}
+        assert rtsp.decoder_pids() != {child}
 
 
 def test_the_password(pictures: Callable, serve: Callable, true_time: SteadyTime):
@@ -216,7 +216,7 @@ def test_the_password(pictures: Callable, serve: Callable, true_time: SteadyTime
     with watched(server.address, true_time, credentials=f"rider:{PASSWORD}") as camera:
         frame = camera.newest(timeout_s=20)
         assert frame is not None
-        (child,) = decoders()
+        (child,) = rtsp.decoder_pids()
         for file in ("cmdline", "environ"):
             assert b"rider" not in Path(f"/proc/{child}/{file}").read_bytes()
         assert "rider" not in repr((frame, camera.status()))
@@ -310,7 +310,7 @@ def test_a_crashed_decoder_is_replaced(pictures: Callable, serve: Callable, true
     server = serve(pictures(SMALL))
     with watched(server.address, true_time) as camera:
         assert camera.newest(timeout_s=20) is not None
-        (child,) = decoders()
+        (child,) = rtsp.decoder_pids()
         os.kill(child, signal.SIGSEGV)
         assert wait_for(camera, CameraState.AWAY, 10).trouble == "its decoder crashed (SIGSEGV)"
         wait_for(camera, CameraState.LIVE, 10)
