@@ -97,7 +97,5 @@ class Letterbox:
         # Apart first: numbers that lie side by side are multiplied three times as fast.
         cv2.split(self._canvas, self._planes)
         for plane, channel in enumerate((2, 1, 0)):
-            np.multiply(
-                self._planes[channel], np.float32(self._spec.scale), out=self._nchw[0, plane], dtype=np.float32
-            )
+            np.multiply(self._planes[channel], np.float32(self._spec.scale), out=self._nchw[0, plane], dtype=np.float32)
         return self._nchw, placed
