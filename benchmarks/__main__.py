@@ -14,6 +14,7 @@ BENCHMARKS = (
     "patrol_cost",
     "model_cost",
     "edge_throughput",
+    "live_camera",
     "scenes",
     "privacy_recall",
     "appearance_roc",
