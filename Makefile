@@ -37,6 +37,7 @@ test: $(VENV)/.dev ## everything that needs no torch
 	$(BIN)/python tools/need_chromium.py
 	$(BIN)/python tools/need_gpsd.py
 	$(BIN)/python tools/need_gstreamer.py
+	$(BIN)/python tools/need_strace.py
 	$(BIN)/python -m pytest -m 'not train' $(ARGS)
 
 test-train: $(VENV)/.train ## the training tests alone
@@ -54,9 +55,11 @@ lint: $(VENV)/.dev ## ruff, pyright strict on detector/, import contracts
 bench: $(VENV)/.train ## every published number, measured again
 	$(BIN)/python -m benchmarks $(ARGS)
 
-fault: $(VENV)/.dev ## patrols and servers killed at random; ARGS=--short for the CI form
+fault: $(VENV)/.dev ## kills, power cuts, bad disks, links, clocks, cameras; ARGS=--short for the CI form
 	$(BIN)/python tools/need_gstreamer.py
+	$(BIN)/python tools/need_strace.py
 	$(BIN)/python -m benchmarks.fault_run $(ARGS)
+	$(BIN)/python -m benchmarks.fault_table $(ARGS)
 
 web: $(BIN)/python ## the pages' JavaScript, from the pinned npm packages
 	$(BIN)/python tools/fetch_web.py

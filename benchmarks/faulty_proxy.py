@@ -10,6 +10,7 @@ import contextlib
 import random
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _PIECE_BYTES = 16 * 1024
@@ -31,13 +32,22 @@ class FaultyProxy:
     """Forwards to a port of this machine; `failing` of the requests (0..1) meet one of `FAULTS`.
 
     Attributes:
-        failing: may be changed at any time.
+        failing, faults: may be changed at any time.
         seen: requests by what became of them.
         patches: PATCH requests whose bytes are on the way to the server or whose answer is awaited.
     """
 
-    def __init__(self, server_port: int, *, failing: float, seed: int, bytes_per_s: float = 4e6) -> None:
+    def __init__(
+        self,
+        server_port: int,
+        *,
+        failing: float,
+        seed: int,
+        bytes_per_s: float = 4e6,
+        faults: Sequence[str] = FAULTS,
+    ) -> None:
         self.failing = failing
+        self.faults = tuple(faults)
         self.seen: Counter[str] = Counter()
         self.patches = 0
         self._patching = threading.Condition()
@@ -73,7 +83,7 @@ class FaultyProxy:
         writer.transport.abort()
 
     async def _handle(self, request: _Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        fault = self._chance.choice(FAULTS) if self._chance.random() < self.failing else None
+        fault = self._chance.choice(self.faults) if self._chance.random() < self.failing else None
         self.seen[fault or "passed on"] += 1
         if fault in _ANSWERS:
             await reader.readexactly(request.body_bytes)

@@ -6,6 +6,7 @@ file system may forget the name although the bytes are safe.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import secrets
@@ -91,6 +92,16 @@ def create_once(path: Path, data: bytes, *, mode: int) -> bool:
     finally:
         temporary.unlink(missing_ok=True)
     return True
+
+
+def sign_lock(fd: int) -> None:
+    """Write this process's number into a lock file it holds.
+
+    It serves the message to the next one alone: a full or failing disk must not keep the box from starting.
+    """
+    with contextlib.suppress(OSError):
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
 
 
 def free_bytes(folder: Path) -> int:

@@ -10,7 +10,7 @@ from typing import Final
 
 from detector.errors import InputError, TransientError
 from edge.database import prepare, translated
-from edge.durable import fsync_dir
+from edge.durable import fsync_dir, sign_lock
 
 LOCK_FILE: Final = "outbox.lock"
 _VERSION = 2
@@ -89,8 +89,7 @@ def hold(folder: Path) -> int:
         raise TransientError(
             f"{folder} is in use by another patrol (process {holder}): wait until it ends, or name another folder"
         ) from None
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+    sign_lock(fd)
     return fd
 
 

@@ -18,7 +18,7 @@ from typing import Final
 
 from detector.errors import InputError, SealError, TransientError
 from edge.database import prepare, translated
-from edge.durable import fsync_dir
+from edge.durable import fsync_dir, sign_lock
 
 _VERSION: Final = 1
 _GENESIS = "0" * 64
@@ -147,6 +147,5 @@ def hold(path: Path) -> int:
         raise TransientError(
             f"{path.parent} is in use by the box (process {holder}): stop it first, e.g. systemctl stop kerbwatch-box"
         ) from None
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+    sign_lock(fd)
     return fd
