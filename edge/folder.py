@@ -1,7 +1,8 @@
 """`--out DIR`: reports and evidence in a folder, without a server.
 
 The durable outbox lies in `DIR/.kerbwatch`; what it holds is published as `reports/<report_id>.json` and
-`evidence/<sha256>.<ext>`, the layout `kerbwatch verify` reads, and `coverage.geojson` shows the ground looked at.
+`evidence/<sha256>.<ext>`, the layout `kerbwatch verify` reads, `coverage.geojson` shows the ground looked at, and
+`manifest.json`, sealed by the device, says which reports there are, so that one that is taken away shows.
 Publishing is idempotent: a patrol killed and run again ends with exactly the same set of files. The device key stays
 in the state folder and never lies in `DIR`, which is made to be handed on.
 """
@@ -10,11 +11,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from hashlib import file_digest
 from pathlib import Path
 from typing import Final
 
 from detector.errors import InputError
-from detector.evidence.seal import DeviceKey
+from detector.evidence.manifest import MANIFEST_FILE, sealed_manifest
+from detector.evidence.seal import DeviceKey, parse_sealed
 from edge.coverage.publish import COVERAGE_FILE
 from edge.durable import TMP_PREFIX, explain, fsync_dir, make_dir, write_atomic
 from edge.outbox import Outbox
@@ -28,10 +31,11 @@ EVIDENCE_DIR: Final = "evidence"
 class ReportFolder:
     """A folder that shows what its outbox holds."""
 
-    def __init__(self, out_dir: Path, outbox: Outbox) -> None:
+    def __init__(self, out_dir: Path, outbox: Outbox, key: DeviceKey) -> None:
         """Use `ReportFolder.open`."""
         self.path = out_dir
         self.outbox = outbox
+        self._key = key
 
     @staticmethod
     def open(out_dir: Path, key: DeviceKey, *, quota: Quota | None = None) -> ReportFolder:
@@ -52,7 +56,7 @@ class ReportFolder:
         except BaseException:
             outbox.close()
             raise
-        return ReportFolder(out_dir, outbox)
+        return ReportFolder(out_dir, outbox, key)
 
     def publish(self) -> int:
         """Write every file that is not there yet; gives the number of reports the folder holds.
@@ -63,11 +67,17 @@ class ReportFolder:
             TransientError: the disk is full; run again to go on.
             InputError: an evidence file was removed from the outbox by hand.
         """
+        manifest, content = self.path / MANIFEST_FILE, self._manifest()
+        if not manifest.exists() or manifest.read_bytes() != content:
+            # One that no longer is true must not outlive a kill.
+            manifest.unlink(missing_ok=True)
         total = 0
         for report in self.outbox.reports():
             self._publish(report)
             total += 1
         self._publish_coverage()
+        if not manifest.exists():
+            write_atomic(manifest, content)
         return total
 
     def close(self) -> None:
@@ -79,6 +89,15 @@ class ReportFolder:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _manifest(self) -> bytes:
+        reports = {report.report_id: parse_sealed(report.sealed).seal.body_sha256 for report in self.outbox.reports()}
+        coverage = self.path / HIDDEN_DIR / COVERAGE_FILE
+        files: dict[str, str] = {}
+        if coverage.exists():
+            with coverage.open("rb") as file:
+                files[COVERAGE_FILE] = file_digest(file, "sha256").hexdigest()
+        return sealed_manifest(reports, files, self._key)
 
     def _publish_coverage(self) -> None:
         source, target = self.path / HIDDEN_DIR / COVERAGE_FILE, self.path / COVERAGE_FILE

@@ -1,36 +1,43 @@
 """The checks behind `kerbwatch verify`: is every report and every evidence file what its device sealed?
 
 Reads a folder written by `kerbwatch patrol --out`, or a case downloaded from a server (folder or .zip); both have one
-layout: `reports/<report_id>.json` and `evidence/<sha256>.<ext>`. Needs no network and no server.
+layout: `reports/<report_id>.json` and `evidence/<sha256>.<ext>`. Unblurred originals that a box released may lie beside
+them as `originals/<sha256>.<ext>`; those that do not are still on the box, or were deleted when their time was over,
+and that is no fault. Needs no network and no server.
 
-What it cannot know: whether the coverage layer beside them is as the patrol wrote it, whether a report *and* all its
-evidence were taken away together, and whether a device is one of yours, unless you name the keys you trust.
+A patrol's folder has a sealed manifest, which shows a report that was taken away whole, and a changed coverage layer. A
+downloaded case has none. Whether a device is one of yours is only known when you name the keys you trust.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import stat
 import struct
+import uuid
 import zipfile
 import zlib
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Final, Protocol
 
 from detector.errors import InputError, SealError
+from detector.evidence.manifest import MANIFEST_FILE, Manifest, read_manifest
 from detector.evidence.seal import parse_sealed, read_sealed
-from detector.report import EvidenceItem, SealedReport
+from detector.report import EvidenceItem, Original, SealedReport
 
 REPORTS_DIR: Final = "reports"
 EVIDENCE_DIR: Final = "evidence"
+ORIGINALS_DIR: Final = "originals"
 HIDDEN_DIR: Final = ".kerbwatch"
 """The patrol's own outbox inside an `--out` folder; no part of what is sealed."""
 COVERAGE_FILE: Final = "coverage.geojson"
-"""The ground a patrol looked at, beside its reports. No device seals it, and nothing is said of it."""
+"""The ground a patrol looked at, beside its reports; held to the manifest where there is one."""
 
+_FOLDERS: Final = (f"{REPORTS_DIR}/", f"{EVIDENCE_DIR}/", f"{ORIGINALS_DIR}/")
 _SUFFIX: Final = {"image/jpeg": ".jpg", "image/png": ".png", "video/mp4": ".mp4"}
 _CHUNK_BYTES = 1024 * 1024
 
@@ -68,17 +75,23 @@ class Break:
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """What was checked, and what does not hold, in the order found: reports first, then evidence, then strays.
+    """What was checked, and what does not hold, in the order found: reports, manifest, evidence, originals, strays.
 
     Attributes:
         reports, files: how many hold.
         device_ids: the devices that sealed them.
+        whole: a manifest says that no report is missing.
+        originals: unblurred originals that are here and hold.
+        originals_elsewhere: named by reports and not here: on the box, or deleted when their time was over.
     """
 
     reports: int
     files: int
     device_ids: tuple[str, ...]
     breaks: tuple[Break, ...]
+    whole: bool = False
+    originals: int = 0
+    originals_elsewhere: int = 0
 
     @property
     def ok(self) -> bool:
@@ -87,12 +100,13 @@ class VerifyResult:
 
 
 def verify_folder(
-    path: Path, *, trusted_keys: Collection[str] | None = None, limits: Limits | None = None
+    path: Path, *, trusted_keys: Collection[str] | None = None, limits: Limits | None = None, whole: bool = False
 ) -> VerifyResult:
     """Check every report and evidence file of a folder or .zip archive.
 
     Args:
         trusted_keys: raw public keys, hex, or device ids; a report sealed by any other device is a break.
+        whole: a folder without a manifest is a break, for one that is known to have had it.
 
     Raises:
         InputError: there is no such folder or archive, it is no archive, or it is beyond the limits.
@@ -100,11 +114,11 @@ def verify_folder(
     bounds = limits or Limits()
     with _open(path) as tree:
         names = tree.names()
-        if names and not any(name.startswith((f"{REPORTS_DIR}/", f"{EVIDENCE_DIR}/")) for name in names):
+        if names and not any(name.startswith(_FOLDERS) or name == MANIFEST_FILE for name in names):
             raise InputError(f"{path} holds no {REPORTS_DIR}/: give a patrol's --out folder or a downloaded case")
         if len(names) > bounds.files_max:
             raise InputError(f"{path} holds {len(names)} files; at most {bounds.files_max} are checked")
-        return _Check(tree, names, trusted_keys, bounds).run()
+        return _Check(tree, names, trusted_keys, bounds, whole=whole).run()
 
 
 class _Tree(Protocol):
@@ -120,28 +134,40 @@ class _Tree(Protocol):
 
 
 class _Check:
-    def __init__(self, tree: _Tree, names: list[str], trusted_keys: Collection[str] | None, limits: Limits) -> None:
+    def __init__(
+        self, tree: _Tree, names: list[str], trusted_keys: Collection[str] | None, limits: Limits, *, whole: bool
+    ) -> None:
         self._tree = tree
         self._names = names
         self._trusted = None if trusted_keys is None else {key.lower() for key in trusted_keys}
         self._limits = limits
+        self._whole = whole
         self._breaks: list[Break] = []
         self._declared: dict[str, EvidenceItem] = {}
+        self._originals: dict[str, Original] = {}
         self._read_bytes = 0
 
     def run(self) -> VerifyResult:
         safe = self._without_oddities()
         reports = self._reports(sorted(name for name in safe if _is_report(name)))
-        declared = self._declared
-        files = self._evidence(declared, safe)
-        for name in sorted(safe):
-            if not _is_report(name) and name not in declared and name != COVERAGE_FILE:
-                what = "no report names this file" if name.startswith(f"{EVIDENCE_DIR}/") else "does not belong here"
-                self._breaks.append(Break(name, what))
+        manifest = self._manifest(safe, {report.body.report_id: report.seal.body_sha256 for report in reports})
+        files = self._files(self._declared, safe, or_else="is missing, a report names it")
+        originals = self._files(self._originals, safe, or_else=None)
+        known = {*self._declared, *self._originals, COVERAGE_FILE, MANIFEST_FILE}
+        for name in sorted(name for name in safe - known if not _is_report(name)):
+            what = "no report names this file" if name.startswith(_FOLDERS) else "does not belong here"
+            self._breaks.append(Break(name, what))
         if not reports and not self._breaks:
             self._breaks.append(Break(REPORTS_DIR, "there is no report to check"))
-        devices = sorted({report.body.device_id for report in reports})
-        return VerifyResult(len(reports), files, tuple(devices), tuple(self._breaks))
+        return VerifyResult(
+            reports=len(reports),
+            files=files,
+            device_ids=tuple(sorted({report.body.device_id for report in reports})),
+            breaks=tuple(self._breaks),
+            whole=manifest,
+            originals=originals,
+            originals_elsewhere=len(self._originals.keys() - safe),
+        )
 
     def _without_oddities(self) -> set[str]:
         safe: set[str] = set()
@@ -162,7 +188,9 @@ class _Check:
             try:
                 data = self._small(name)
                 # Evidence of a report that is broken is still named by it, and is checked.
-                self._declared |= {_file_name(item): item for item in parse_sealed(data).body.evidence}
+                body = parse_sealed(data).body
+                self._declared |= {_file_name(EVIDENCE_DIR, item): item for item in body.evidence}
+                self._originals |= {_file_name(ORIGINALS_DIR, item): item for item in body.originals}
                 sealed = read_sealed(data)
                 self._belongs(name, sealed)
                 first = hits.setdefault(sealed.body.hit_key, name)
@@ -180,11 +208,47 @@ class _Check:
         if self._trusted is not None and not {sealed.seal.public_key, sealed.body.device_id} & self._trusted:
             raise SealError(f"sealed by device {sealed.body.device_id}, whose key is not among the trusted ones")
 
-    def _evidence(self, declared: dict[str, EvidenceItem], there: set[str]) -> int:
+    def _manifest(self, there: set[str], reports: dict[uuid.UUID, str]) -> bool:
+        """Whether there is one; what it says is held against what is there."""
+        if MANIFEST_FILE not in there:
+            if self._whole:
+                what = "is missing: a report that was taken away whole would not show"
+                self._breaks.append(Break(MANIFEST_FILE, what))
+            return False
+        try:
+            manifest = read_manifest(self._small(MANIFEST_FILE))
+            if self._trusted is not None and not self._trusts(manifest):
+                raise SealError(f"sealed by device {manifest.device_id}, whose key is not among the trusted ones")
+        except SealError as error:
+            self._breaks.append(Break(MANIFEST_FILE, str(error)))
+            return True
+        for report_id in sorted(manifest.reports.keys() | reports.keys(), key=str):
+            name = f"{REPORTS_DIR}/{report_id}.json"
+            if report_id not in manifest.reports:
+                self._breaks.append(Break(name, "is not in the manifest: it was added, or the patrol has not ended"))
+            elif name not in there:
+                self._breaks.append(Break(name, "is missing, the manifest names it"))
+            elif report_id in reports and reports[report_id] != manifest.reports[report_id]:
+                self._breaks.append(Break(name, "is another report than the manifest names"))
+        for name, digest in sorted(manifest.files.items()):
+            if name not in there:
+                self._breaks.append(Break(name, "is missing, the manifest names it"))
+            elif self._digest(name)[0] != digest:
+                self._breaks.append(Break(name, "was changed after the manifest was sealed"))
+        return True
+
+    def _trusts(self, manifest: Manifest) -> bool:
+        # A trusted key may be named by itself or by its hash, the device id.
+        ids = {hashlib.sha256(bytes.fromhex(key)).hexdigest() for key in self._trusted or () if _is_hex(key)}
+        return manifest.device_id in ids | set(self._trusted or ())
+
+    def _files(self, declared: Mapping[str, EvidenceItem | Original], there: set[str], *, or_else: str | None) -> int:
+        """How many of the files are here and whole; one that is not here is a break that says `or_else`."""
         whole = 0
         for name, item in sorted(declared.items()):
             if name not in there:
-                self._breaks.append(Break(name, "is missing, a report names it"))
+                if or_else is not None:
+                    self._breaks.append(Break(name, or_else))
                 continue
             try:
                 digest, size_bytes = self._digest(name)
@@ -299,5 +363,9 @@ def _is_report(name: str) -> bool:
     return path.parent == PurePosixPath(REPORTS_DIR) and path.suffix == ".json"
 
 
-def _file_name(item: EvidenceItem) -> str:
-    return f"{EVIDENCE_DIR}/{item.sha256}{_SUFFIX[item.media_type]}"
+def _file_name(folder: str, item: EvidenceItem | Original) -> str:
+    return f"{folder}/{item.sha256}{_SUFFIX[item.media_type]}"
+
+
+def _is_hex(text: str) -> bool:
+    return re.fullmatch(r"[0-9a-f]{64}", text) is not None

@@ -17,11 +17,13 @@ from typer.testing import CliRunner
 
 from detector.errors import InputError, SealError
 from detector.evidence.cli import verify
-from detector.evidence.seal import DeviceKey, seal, sealed_bytes
+from detector.evidence.manifest import MANIFEST_FILE, sealed_manifest
+from detector.evidence.seal import DeviceKey, parse_sealed, seal, sealed_bytes
 from detector.evidence.verify import COVERAGE_FILE, Limits, verify_folder
+from detector.report import Original
 from edge.folder import ReportFolder
 from edge.parcels import EvidenceFile
-from tests.edge.reports import body, builder, key_of, picture
+from tests.edge.reports import SEEN_AT, body, builder, key_of, picture
 
 KEY = DeviceKey.generate()
 
@@ -34,6 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for ordinal in range(3):
             pictures = [picture(ordinal), picture(50 + ordinal // 2)]
             folder.outbox.put(key_of(ordinal), builder(ordinal, KEY.device_id, pictures))
+        (out / ".kerbwatch" / COVERAGE_FILE).write_text("{}")
         assert folder.publish() == 3
     return out
 
@@ -69,6 +72,7 @@ def test_what_was_not_touched_holds(case: Path, tmp_path: Path, form: str) -> No
 
 @pytest.mark.parametrize("form", ["folder", "zip"])
 def test_the_coverage_layer_of_a_patrol_belongs_there(case: Path, tmp_path: Path, form: str) -> None:
+    (case / MANIFEST_FILE).unlink()
     (case / COVERAGE_FILE).write_text("{}")
     assert verify_folder(case if form == "folder" else packed(case, tmp_path / "case.zip")).ok
     (case / "evidence" / COVERAGE_FILE).write_text("{}")
@@ -96,8 +100,76 @@ def _drop_evidence(case: Path) -> str:
 
 
 def _drop_report(case: Path) -> str:
-    reports(case)[0].unlink()
-    return "no report names this file"
+    path = reports(case)[0]
+    path.unlink()
+    return f"reports/{path.name}: is missing, the manifest names it"
+
+
+def _drop_report_and_its_evidence(case: Path) -> str:
+    path = next(path for path in reports(case) if key_of(0).encode() in path.read_bytes())
+    path.unlink()
+    (case / "evidence" / EvidenceFile.of(picture(0), ".jpg").name).unlink()
+    return f"reports/{path.name}: is missing, the manifest names it"
+
+
+def _drop_manifest(case: Path) -> str:
+    (case / MANIFEST_FILE).unlink()
+    return f"{MANIFEST_FILE}: is missing: a report that was taken away whole would not show"
+
+
+def _drop_report_from_manifest(case: Path) -> str:
+    path = reports(case)[0]
+    path.unlink()
+    manifest = case / MANIFEST_FILE
+    manifest.write_bytes(
+        manifest.read_bytes().replace(f'"{path.stem}"'.encode(), b'"00000000-0000-4000-8000-000000000000"')
+    )
+    return f"{MANIFEST_FILE}: was changed after sealing"
+
+
+def _manifest_by_a_thief(case: Path) -> str:
+    thief = DeviceKey.generate()
+    kept = {uuid.UUID(path.stem): parse_sealed(path.read_bytes()).seal.body_sha256 for path in reports(case)[1:]}
+    (case / MANIFEST_FILE).write_bytes(sealed_manifest(kept, {}, thief))
+    return f"{MANIFEST_FILE}: sealed by device {thief.device_id}, whose key is not among the trusted ones"
+
+
+def _manifest_with_another_signature(case: Path) -> str:
+    manifest = case / MANIFEST_FILE
+    data = manifest.read_bytes()
+    at = data.index(b'"signature":"') + 13
+    manifest.write_bytes(data[:at] + (b"0" if data[at : at + 1] != b"0" else b"1") + data[at + 1 :])
+    return f"{MANIFEST_FILE}: the signature is not by the device's key"
+
+
+def _no_manifest(case: Path) -> str:
+    (case / MANIFEST_FILE).write_bytes(b"{}")
+    return f"{MANIFEST_FILE}: not a manifest: manifest: Field required"
+
+
+def _add_report(case: Path) -> str:
+    files = [EvidenceFile.of(picture(50), ".jpg")]
+    added = uuid.UUID(int=2**128 - 1)
+    sealed = seal(body(77, added, KEY.device_id, files), KEY)
+    (case / "reports" / f"{added}.json").write_bytes(sealed_bytes(sealed))
+    return f"reports/{added}.json: is not in the manifest: it was added, or the patrol has not ended"
+
+
+def _another_version_of_a_report(case: Path) -> str:
+    path = reports(case)[0]
+    old = parse_sealed(path.read_bytes()).body
+    path.write_bytes(sealed_bytes(seal(old.model_copy(update={"probability": 0.5}), KEY)))
+    return f"reports/{path.name}: is another report than the manifest names"
+
+
+def _change_coverage(case: Path) -> str:
+    (case / COVERAGE_FILE).write_text('{"type": "other"}')
+    return f"{COVERAGE_FILE}: was changed after the manifest was sealed"
+
+
+def _drop_coverage(case: Path) -> str:
+    (case / COVERAGE_FILE).unlink()
+    return f"{COVERAGE_FILE}: is missing, the manifest names it"
 
 
 def _swap_reports(case: Path) -> str:
@@ -161,7 +233,7 @@ def _same_hit_twice(case: Path) -> str:
 def _nothing_left(case: Path) -> str:
     shutil.rmtree(case / "reports")
     shutil.rmtree(case / "evidence")
-    return "there is no report to check"
+    return "is missing, the manifest names it"
 
 
 @pytest.mark.parametrize("form", ["folder", "zip"])
@@ -172,6 +244,16 @@ def _nothing_left(case: Path) -> str:
         _cut,
         _drop_evidence,
         _drop_report,
+        _drop_report_and_its_evidence,
+        _drop_manifest,
+        _drop_report_from_manifest,
+        _manifest_by_a_thief,
+        _manifest_with_another_signature,
+        _no_manifest,
+        _add_report,
+        _another_version_of_a_report,
+        _change_coverage,
+        _drop_coverage,
         _swap_reports,
         _swap_evidence,
         _add_evidence,
@@ -188,7 +270,9 @@ def test_every_change_is_named(case: Path, tmp_path: Path, tamper: Callable[[Pat
     expected = tamper(case)
     if form == "zip" and tamper is _link:
         pytest.skip("a link has its own test for archives")
-    result = verify_folder(case if form == "folder" else packed(case, tmp_path / "case.zip"))
+    result = verify_folder(
+        case if form == "folder" else packed(case, tmp_path / "case.zip"), trusted_keys=[KEY.public_key], whole=True
+    )
     assert not result.ok
     assert expected in str(result.breaks[0])
 
@@ -202,6 +286,7 @@ def test_all_breaks_are_listed(case: Path) -> None:
 
 def test_another_devices_seal_is_found_when_the_trusted_keys_are_named(case: Path) -> None:
     thief = DeviceKey.generate()
+    (case / MANIFEST_FILE).unlink()
     path = reports(case)[0]
     ordinal = next(n for n in range(3) if key_of(n).encode() in path.read_bytes())
     files = [EvidenceFile.of(picture(ordinal), ".jpg"), EvidenceFile.of(picture(50 + ordinal // 2), ".jpg")]
@@ -214,6 +299,60 @@ def test_another_devices_seal_is_found_when_the_trusted_keys_are_named(case: Pat
         assert f"sealed by device {thief.device_id}, whose key is not among the trusted" in str(result.breaks[0])
     assert verify_folder(case, trusted_keys=[KEY.public_key, thief.public_key]).ok
     assert not verify_folder(case, trusted_keys=[]).ok
+
+
+# -- originals --------------------------------------------------------------------------------------------------------
+
+
+ORIGINAL = picture(90)
+
+
+def _with_original(case: Path, *, here: bytes | None) -> Path:
+    """The case with one report that names an original, and the file that lies in its place."""
+    (case / MANIFEST_FILE).unlink()
+    path = reports(case)[0]
+    named = Original(
+        role="frame",
+        media_type="image/jpeg",
+        sha256=EvidenceFile.of(ORIGINAL, ".jpg").sha256,
+        size_bytes=len(ORIGINAL),
+        frame_id="clip:1",
+        begins_at=SEEN_AT,
+        ends_at=SEEN_AT,
+        width_px=64,
+        height_px=48,
+    )
+    old = parse_sealed(path.read_bytes()).body
+    path.write_bytes(sealed_bytes(seal(old.model_copy(update={"originals": (named,)}), KEY)))
+    target = case / "originals" / f"{named.sha256}.jpg"
+    if here is not None:
+        target.parent.mkdir()
+        target.write_bytes(here)
+    return target
+
+
+def test_an_original_that_is_not_here_is_no_fault_and_is_told(case: Path) -> None:
+    _with_original(case, here=None)
+    result = verify_folder(case)
+    assert (result.ok, result.originals, result.originals_elsewhere) == (True, 0, 1)
+
+
+@pytest.mark.parametrize("form", ["folder", "zip"])
+def test_an_original_that_is_here_is_held_to_the_report(case: Path, tmp_path: Path, form: str) -> None:
+    _with_original(case, here=ORIGINAL)
+    result = verify_folder(case if form == "folder" else packed(case, tmp_path / "case.zip"))
+    assert (result.ok, result.originals, result.originals_elsewhere) == (True, 1, 0)
+
+
+def test_another_original_in_its_place_is_found(case: Path) -> None:
+    target = _with_original(case, here=picture(91))
+    assert f"originals/{target.name}: was changed: its bytes hash to" in str(verify_folder(case).breaks[0])
+
+
+def test_an_original_that_nobody_names_is_found(case: Path) -> None:
+    target = _with_original(case, here=ORIGINAL)
+    target.rename(target.with_name(f"{'0' * 64}.jpg"))
+    assert str(verify_folder(case).breaks[0]) == f"originals/{'0' * 64}.jpg: no report names this file"
 
 
 # -- hostile archives --------------------------------------------------------------------------------------------------
@@ -260,8 +399,8 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
 
 
 def test_too_many_files(case: Path) -> None:
-    with pytest.raises(InputError, match="holds 8 files; at most 7 are checked"):
-        verify_folder(case, limits=Limits(files_max=7))
+    with pytest.raises(InputError, match="holds 10 files; at most 9 are checked"):
+        verify_folder(case, limits=Limits(files_max=9))
 
 
 def test_damage_inside_an_archive_is_named(case: Path, tmp_path: Path) -> None:
@@ -328,6 +467,7 @@ def test_the_command(case: Path) -> None:
     assert good.exit_code == 0
     assert "3 份报告 · reports, 5 个证据文件 · files" in good.output
     assert KEY.device_id in good.output
+    assert "no manifest" not in good.output
     first, second = _change_byte(case), _add_elsewhere(case)
     bad = CliRunner().invoke(app, [str(case)])
     assert isinstance(bad.exception, SealError)
@@ -341,3 +481,16 @@ def test_another_folder_is_not_called_tampered(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text("schema: kerbwatch-site/1")
     with pytest.raises(InputError, match="holds no reports/: give a patrol's --out folder"):
         verify_folder(tmp_path)
+
+
+def test_the_command_tells_what_it_cannot_know(case: Path) -> None:
+    app = Typer()
+    app.command()(verify)
+    _with_original(case, here=None)
+    good = CliRunner().invoke(app, [str(case)])
+    assert good.exit_code == 0
+    assert "没有清单" in good.output
+    assert "1 not here: on the box, or deleted when their time was over" in good.output
+    bad = CliRunner().invoke(app, [str(case), "--whole"])
+    assert isinstance(bad.exception, SealError)
+    assert "manifest.json: is missing" in str(bad.exception)
