@@ -13,6 +13,7 @@ import signal
 import struct
 import subprocess
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -50,9 +51,14 @@ def missing() -> str:
 
 def decoder_pids() -> set[int]:
     """Child processes of cameras that this process has started and not reaped."""
-    threads = Path(f"/proc/{os.getpid()}/task").iterdir()
-    children = {int(child) for thread in threads for child in (thread / "children").read_text().split()}
-    return {child for child in children if b"edge.sources.live" in Path(f"/proc/{child}/cmdline").read_bytes()}
+    found: set[int] = set()
+    for thread in Path(f"/proc/{os.getpid()}/task").iterdir():
+        # Threads and children may end while they are looked at.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for child in (thread / "children").read_text().split():
+                if b"edge.sources.live" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    found.add(int(child))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from edge.sources.live.messages import (
 )
 from edge.sources.live.patience import Backoff, Patience
 from edge.sources.live.picture import CameraState, CameraStatus, Clip, LiveCamera, PictureNote
+from edge.sources.live.reach import unreached
 from edge.sources.live.ring import PacketRing
 from edge.sources.live.watchdog import Watchdog
 from edge.true_time import TrueTime
@@ -209,6 +210,10 @@ class ChildCamera:
         random_, failures = random.Random(), 0  # noqa: S311 (only spreads attempts)
         try:
             while not self._closing:
+                if trouble := unreached(self._address, self._patience.reach_s):
+                    self._set(CameraState.AWAY, trouble)
+                    self._sleep(self._backoff.unreached_wait_s(random_))
+                    continue
                 ended = self._watch()
                 failures = 1 if ended.good_s >= self._backoff.good_s else failures + 1
                 self._sleep(self._backoff.refused_s if ended.refused else self._backoff.wait_s(failures, random_))

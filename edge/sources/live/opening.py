@@ -123,7 +123,6 @@ def why(error: BaseException) -> str:
         (ConnectionRefusedError, "nothing listens at the camera's port"),
         (ConnectionError, "the camera cut the connection"),
         (TimeoutError, "the camera does not answer"),
-        (FileNotFoundError, "no such device"),
         (PermissionError, "the device may not be read: add the box's user to the group `video`"),
         (av.error.InvalidDataError, "what answers is no video stream"),
         (av.error.ProtocolNotFoundError, "the camera sends us to an address that is not allowed"),

@@ -29,7 +29,7 @@ from edge.sources.live.picture import CameraState, LiveCamera, PictureNote
 from tests.edge.sources.live.conftest import SteadyTime, wait_for
 
 SMALL = rtsp.Stream(key_every=5, frames=100)
-SOON = Backoff(first_s=0.05, most_s=0.3)
+SOON = Backoff(first_s=0.05, most_s=0.3, unreached_s=0.1)
 PASSWORD = "p:a@ss/wört"
 
 
@@ -303,7 +303,7 @@ def test_nobody_there(true_time: SteadyTime):
     with watched(f"rtsp://127.0.0.1:{port}/s", true_time) as camera:
         assert wait_for(camera, CameraState.AWAY, 10).trouble == "nothing listens at the camera's port"
     with watched("/dev/video99", true_time) as camera:
-        assert wait_for(camera, CameraState.AWAY, 10).trouble == "no such device"
+        assert wait_for(camera, CameraState.AWAY, 10).trouble == "no such device: is the camera plugged in?"
 
 
 def test_a_crashed_decoder_is_replaced(pictures: Callable, serve: Callable, true_time: SteadyTime):

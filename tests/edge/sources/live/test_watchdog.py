@@ -58,3 +58,8 @@ def test_waits_grow_to_a_bound_and_differ():
 def test_patience_without_end_or_none_at_all(value: float):
     with pytest.raises(InputError, match=f"stall_s {value} must be above 0 and at most 86,400 seconds"):
         Patience(stall_s=value)
+
+
+def test_an_address_where_nothing_answers_is_asked_again_soon():
+    waits = [Backoff().unreached_wait_s(random.Random(seed)) for seed in range(20)]
+    assert all(0.7 <= wait <= 1.0 for wait in waits)
