@@ -243,6 +243,8 @@ class ReportBody(_Wire):
             raise ValueError("two evidence items have the same bytes: list each file once")
         if len({item.sha256 for item in self.originals}) != len(self.originals):
             raise ValueError("two originals have the same bytes: list each file once")
+        if {item.sha256 for item in self.originals} & {item.sha256 for item in self.evidence}:
+            raise ValueError("an original is evidence too: it would be sent without being asked for")
         return self
 
 

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
+
 from detector.errors import TransientError
 from detector.evidence.best_frame import BestFrame
 from detector.tracks import Track
@@ -16,6 +18,8 @@ from edge.vault.vault import Vault
 
 if TYPE_CHECKING:
     from edge.sources.live.picture import LiveCamera
+
+log = structlog.get_logger("box")
 
 
 class VaultOriginals:
@@ -64,6 +68,8 @@ class VaultOriginals:
             try:
                 self._vault.put(report_id, file)
             except TransientError as error:
+                if not self.trouble:
+                    log.warning("originals are not kept", why=str(error))
                 self.trouble = str(error)
                 return tuple(kept)
             kept.append(file)

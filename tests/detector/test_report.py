@@ -99,3 +99,39 @@ def test_an_offset_is_sealed_with_the_place() -> None:
 def test_offsets_are_bounded(changes: dict[str, Any], field: str) -> None:
     with pytest.raises(ValidationError, match=field):
         placed(offset={**OFFSET, **changes})
+
+
+ORIGINAL = {
+    "role": "frame",
+    "media_type": "image/jpeg",
+    "sha256": "e" * 64,
+    "size_bytes": 1000,
+    "frame_id": "front:1",
+    "begins_at": "2026-05-17T09:30:00Z",
+    "ends_at": "2026-05-17T09:30:00Z",
+    "width_px": 64,
+    "height_px": 48,
+}
+
+
+def with_originals(*originals: dict[str, Any]) -> ReportBody:
+    fields = {**BODY.model_dump(mode="json", by_alias=True), "originals": originals}
+    return ReportBody.model_validate_json(json.dumps(fields))
+
+
+def test_originals_are_sealed_and_none_leaves_the_bytes_as_they_were() -> None:
+    assert canonical_bytes(with_originals()) == canonical_bytes(BODY)
+    assert body_sha256(with_originals(ORIGINAL)) != body_sha256(BODY)
+    assert body_sha256(with_originals(ORIGINAL)) != body_sha256(with_originals({**ORIGINAL, "size_bytes": 1001}))
+
+
+@pytest.mark.parametrize(
+    ("originals", "message"),
+    [
+        ((ORIGINAL, {**ORIGINAL, "role": "clip"}), "two originals have the same bytes: list each file once"),
+        (({**ORIGINAL, "sha256": BODY.evidence[0].sha256},), "an original is evidence too: it would be sent without"),
+    ],
+)
+def test_an_original_is_named_once_and_is_no_evidence(originals: tuple[dict[str, Any], ...], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        with_originals(*originals)
