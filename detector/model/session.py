@@ -59,6 +59,7 @@ class OnnxSession:
         model: bytes of the ONNX file (bytes, not a path: what was hashed is what is loaded).
         threads: threads inside one operator; the whole CPU budget of the network. More is faster until the cores
             are shared with the video decoder.
+        rewrite: give ONNX Runtime the network with less work (`detector.model.lighten`); without it, for measuring.
 
     Raises:
         BundleError: ONNX Runtime cannot load the network.
@@ -66,8 +67,8 @@ class OnnxSession:
 
     backend = "onnxruntime"
 
-    def __init__(self, model: bytes, *, threads: int = 1) -> None:
-        self._session = _load(lighten(model), _options(threads))
+    def __init__(self, model: bytes, *, threads: int = 1, rewrite: bool = True) -> None:
+        self._session = _load(lighten(model) if rewrite else model, _options(threads))
         self._input = self._session.get_inputs()[0].name
         self._outputs = [self._session.get_outputs()[0].name]
 
