@@ -11,6 +11,7 @@ from server.api.routes import router as api_router
 from server.db.engine import open_sqlite, usable
 from server.db.migrate import upgrade
 from server.errors import SettingsError
+from server.fleet.packs import PackShelf
 from server.ingest.uploads import UploadStore
 from server.logs import LogRequests
 from server.metrics import CountRequests, Metrics
@@ -50,7 +51,10 @@ def _open(settings: Settings) -> Services:
     )
     uploads.expire(datetime.now(UTC))
     uploads.sweep()
-    return Services(settings, database, evidence, uploads)
+    packs = PackShelf(
+        settings.data / "packs", database, signers=settings.pack_signers, bytes_max=settings.limits.pack_bytes
+    )
+    return Services(settings, database, evidence, uploads, packs)
 
 
 def create_app(services: Services) -> FastAPI:

@@ -31,6 +31,9 @@ _BACKLOG = 128
 def serve(
     data: Annotated[Path, typer.Option(help="Folder of database and evidence; one service at a time. 数据目录")],
     site: Annotated[Path | None, typer.Option(help="Site folder whose zones the case map shows. 辖区目录")] = None,
+    pack_signers: Annotated[
+        Path | None, typer.Option(help="Folder of *.pub keys that may sign fleet packs. 下发包签名公钥目录")
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on. 监听地址")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one. 端口")] = 8000,
     public_url: Annotated[
@@ -54,10 +57,18 @@ def serve(
     order; being killed loses nothing that was acknowledged.
     """
     settings = make_settings(
-        data=data.resolve(), site=site, host=host, port=port, public_url=public_url, behind_proxy=behind_proxy
+        data=data.resolve(),
+        site=site,
+        pack_signers=pack_signers,
+        host=host,
+        port=port,
+        public_url=public_url,
+        behind_proxy=behind_proxy,
     )
     if settings.site is not None and not settings.site.is_dir():
         raise SettingsError(f"site folder {settings.site} does not exist")
+    if settings.pack_signers is not None and not settings.pack_signers.is_dir():
+        raise SettingsError(f"folder of pack signers {settings.pack_signers} does not exist")
     logs.configure()
     with lock_folder(settings.data), listen(settings) as listener:
         settings = settings.model_copy(update={"port": listener.getsockname()[1]})

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fastapi import Request
 
 from server.db.engine import Database
+from server.fleet.packs import PackShelf
 from server.ingest.uploads import UploadStore
 from server.security.rate_limit import Allowance, RateLimit
 from server.settings import Settings
@@ -21,6 +22,7 @@ class Services:
     database: Database
     evidence: EvidenceStore
     uploads: UploadStore
+    packs: PackShelf
     sign_in_limit: RateLimit = field(default_factory=RateLimit)
     enrol_limit: RateLimit = field(default_factory=RateLimit)
     beat_limit: RateLimit = field(default_factory=lambda: RateLimit(Allowance(30, 60.0)))

@@ -28,6 +28,8 @@ class Limits(BaseModel):
     """Largest heartbeat of a box: one with every alarm and every question it can have is about 120 KiB."""
     note_bytes: Annotated[int, Field(gt=0)] = NOTE_MAX_BYTES
     """Largest rider's note, with its picture."""
+    pack_bytes: Annotated[int, Field(gt=0)] = 256 * MIB
+    """Largest fleet pack."""
     json_bytes: Annotated[int, Field(gt=0)] = 64 * 1024
     """Largest body of any other JSON request or form."""
     evidence_bytes: Annotated[int, Field(gt=0)] = 64 * MIB
@@ -51,6 +53,8 @@ class Settings(BaseSettings):
     """Folder of the database, the evidence and the uploads under way; belongs to one service at a time."""
     site: Path | None = None
     """Site folder whose zones the case map shows."""
+    pack_signers: Path | None = None
+    """Folder of public keys (``*.pub``) that may sign fleet packs; without it no pack is taken."""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """0 takes any free port."""

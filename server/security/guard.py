@@ -7,7 +7,7 @@ refuses to start with a route that names none (`require_guards`).
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -61,15 +61,16 @@ def signed_in(request: Request) -> SignedIn | None:
         return sessions.find(session, token, now=datetime.now(UTC))
 
 
-async def _csrf_sent(request: Request) -> str:
+async def _csrf_sent(request: Request) -> AsyncIterator[str]:
     header = request.headers.get(CSRF_HEADER)
-    if header is not None:
-        return header
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind in ("application/x-www-form-urlencoded", "multipart/form-data"):
-        value = (await request.form()).get(CSRF_FIELD)
-        return value if isinstance(value, str) else ""
-    return ""
+    if header is None and kind in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        # Closed at the end whatever comes of the request: a file in the form lies on the disk.
+        async with request.form() as form:
+            value = form.get(CSRF_FIELD)
+            yield value if isinstance(value, str) else ""
+    else:
+        yield header or ""
 
 
 def writing_reviewer(who: AsReviewer, sent: Annotated[str, Depends(_csrf_sent)]) -> SignedIn:

@@ -101,4 +101,6 @@ class BodyLimit:
             return self._limits.note_bytes
         if method == "POST" and path == "/api/v1/devices/heartbeat":
             return self._limits.heartbeat_bytes
+        if method == "POST" and path == "/fleet/packs":
+            return self._limits.pack_bytes + self._limits.json_bytes  # the file in its form
         return self._limits.json_bytes

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from server.web import boxes, missed
+from server.web import boxes, fleet, missed
 from server.web.routes import router
 from server.web.templating import FOLDER
 
@@ -27,4 +27,5 @@ def install(app: FastAPI) -> None:
     app.include_router(router)
     app.include_router(boxes.router)
     app.include_router(missed.router)
+    app.include_router(fleet.router)
     app.mount("/static", Static(directory=FOLDER / "static"), name="static")

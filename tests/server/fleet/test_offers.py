@@ -72,9 +72,7 @@ def test_offer(database: Database, packs: list[FleetPack], expected: str | None)
 def test_a_chosen_box_is_offered_what_its_share_would_not_give(database: Database) -> None:
     with database.write() as session:
         for box in BOXES[:2]:
-            session.add(
-                Device(id=box, public_key=box, name="b", token_sha256=box, enrolled_at=NOW, last_seen_at=None)
-            )
+            session.add(Device(id=box, public_key=box, name="b", token_sha256=box, enrolled_at=NOW, last_seen_at=None))
         entry = pack("1.4")
         session.add(entry)
         session.flush()
