@@ -6,6 +6,7 @@ killed server looks like the end of a file, a frozen one like nothing at all; bo
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import threading
@@ -42,6 +43,8 @@ from edge.true_time import TrueTime
 
 _NOTES_MAX: Final = 256
 """Notes that wait for a caller who is busy: ten seconds at 25 a second; the oldest are dropped."""
+
+_AGE_S_MAX: Final = 60.0
 
 
 def open_camera(
@@ -267,7 +270,7 @@ class ChildCamera:
     def _take(self, child: DecoderProcess, message: Message) -> None:
         match message:
             case PacketMessage():
-                self._ring.add(message, self._time.at(message.arrived_s))
+                self._ring.add(message, self._time.at(_recent(message.arrived_s)))
             case StreamMessage():
                 self._ring.begin(message)
                 with self._changed:
@@ -278,9 +281,10 @@ class ChildCamera:
                 self._receive(child, message)
 
     def _note(self, message: PictureMessage) -> None:
-        captured_at = self._time.at(message.arrived_s)
+        arrived_s = _recent(message.arrived_s)
+        captured_at = self._time.at(arrived_s)
         with self._changed:
-            note = PictureNote(self._first_seq + message.seq, captured_at, message.arrived_s, message.motion)
+            note = PictureNote(self._first_seq + message.seq, captured_at, arrived_s, message.motion)
             self._notes.append(note)
             self._told.append(note)
             self._last, self._next_seq = note, note.seq + 1
@@ -322,3 +326,9 @@ class ChildCamera:
     def _sleep(self, seconds: float) -> None:
         with self._changed:
             self._changed.wait_for(lambda: self._closing, seconds)
+
+
+def _recent(arrived_s: float) -> float:
+    """An arrival as the child tells it, held to what can be: not in the future, and not longer ago than any wait."""
+    now_s = time.monotonic()
+    return min(now_s, max(now_s - _AGE_S_MAX, arrived_s)) if math.isfinite(arrived_s) else now_s

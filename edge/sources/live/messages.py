@@ -14,6 +14,8 @@ from enum import IntEnum
 from fractions import Fraction
 from typing import Final
 
+PIXELS_MAX: Final = 4096 * 4096
+"""Largest live picture that is decoded: 16.8 megapixels; a stream of larger ones is an attack or a mistake."""
 BODY_BYTES_MAX: Final = 32 * 1024**2
 """No compressed picture is larger."""
 
@@ -166,15 +168,24 @@ def _message(kind: int, body: bytes) -> Message:
                 arrived_s, pts, dts, is_key = _PACKET.unpack_from(body)
                 return PacketMessage(arrived_s, _stamp(pts), _stamp(dts), is_key, body[_PACKET.size :])
             case _Kind.PICTURE:
-                return PictureMessage(*_PICTURE.unpack(body))
+                picture = PictureMessage(*_PICTURE.unpack(body))
+                _check_size(picture.width_px, picture.height_px)
+                return picture
             case _Kind.PIXELS:
-                return PixelsMessage(*_PIXELS.unpack(body))
+                pixels = PixelsMessage(*_PIXELS.unpack(body))
+                _check_size(pixels.width_px, pixels.height_px)
+                return pixels
             case _Kind.TROUBLE:
                 return TroubleMessage(body[1:1000].decode("utf-8", "replace"), body[:1] == b"\1")
             case _:
                 raise MessageError(f"a message of unknown kind {kind}")
     except (struct.error, ValueError, ZeroDivisionError) as error:
         raise MessageError(f"a broken message of kind {kind}") from error
+
+
+def _check_size(width_px: int, height_px: int) -> None:
+    if width_px * height_px > PIXELS_MAX:
+        raise MessageError(f"a picture of {width_px} x {height_px} px")
 
 
 def _stamp(ticks: int) -> int | None:

@@ -12,15 +12,13 @@ import av
 import av.error
 
 from edge.sources.live.address import LiveAddress, LiveKind
+from edge.sources.live.messages import PIXELS_MAX
 from edge.sources.live.url import url_form
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
     from av.video.stream import VideoStream
-
-PIXELS_MAX: Final = 4096 * 4096
-"""Largest live picture that is decoded: 16.8 megapixels; a stream of larger ones is an attack or a mistake."""
 
 # Without playlists and whatever else makes the demuxer open further files.
 _FILE_FORMATS: Final = "mov,matroska,webm,avi,mpegts,h264,hevc"

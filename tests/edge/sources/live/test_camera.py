@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -12,12 +13,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import av
 import cv2
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
 from benchmarks import rtsp
@@ -297,6 +302,31 @@ def test_strangers(true_time: SteadyTime, answer: Callable[[socket.socket], None
         assert camera.newest(timeout_s=0.05) is None
 
 
+def test_an_encrypted_connection(true_time: SteadyTime, tmp_path: Path):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(self_signed(tmp_path / "camera.pem"))
+
+    def answer(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as encrypted:
+            has_no_such_stream(encrypted)
+
+    with peer(answer) as address, watched(address.replace("rtsp:", "rtsps:"), true_time) as camera:
+        assert wait_for(camera, CameraState.AWAY, 10).trouble.startswith("the camera has no such stream (404)")
+
+
+def self_signed(path: Path) -> Path:
+    """A key and its certificate, as cameras make them for themselves."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "camera")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(
+        name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(1)
+    )
+    pem = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    pkcs8, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    path.write_bytes(pem + key.private_bytes(serialization.Encoding.PEM, pkcs8, plain))
+    return path
+
+
 def test_nobody_there(true_time: SteadyTime):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -330,6 +360,39 @@ def test_a_file_as_a_camera(true_time: SteadyTime, bikes_clip: Path, tmp_path: P
     assert clip is not None
     with av.open(str(clip.path)) as file:
         assert len(list(file.decode(video=0))) > 10
+
+
+def test_pictures_as_usb_cameras_send_them(true_time: SteadyTime, tmp_path: Path):
+    """Motion JPEG from a file: no USB camera is at hand where the tests run."""
+    path = tmp_path / "usb.avi"
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuvj422p"
+        for count in range(75):
+            picture = av.VideoFrame.from_ndarray(rtsp.numbered(SMALL, count), format="rgb24")
+            file.mux(stream.encode(picture.reformat(format="yuvj422p")))
+        file.mux(stream.encode(None))
+    with watched(parse_address(f"file://{path}?loop", allow_files=True), true_time) as camera:
+        frame = None
+        while frame is None or frame.seq < 30:
+            frame = camera.newest(timeout_s=20)
+        assert rtsp.number_of(frame.image) == frame.seq
+        clip = camera.clip(frame.captured_at, before_s=0.4, after_s=0, folder=tmp_path)
+        status = camera.status()
+    assert status.codec == "mjpeg"
+    assert clip is not None
+    with av.open(str(clip.path)) as file:
+        numbers = [rtsp.number_of(picture.to_ndarray(format="bgr24")) for picture in file.decode(video=0)]
+    # Every picture is a key frame: the clip begins where it was asked to.
+    assert 10 <= len(numbers) <= 12
+    assert numbers[-1] == frame.seq
+
+
+def test_pictures_too_large_for_the_box(pictures: Callable, serve: Callable, true_time: SteadyTime):
+    server = serve(pictures(rtsp.Stream("h264", 4224, 4096, rate=5, frames=1, key_every=1)))
+    with watched(server.address, true_time) as camera:
+        trouble = "its pictures have 4224 x 4096 px; the limit is 16.8 megapixels"
+        assert wait_for(camera, CameraState.AWAY, 20).trouble == trouble
 
 
 def test_closed(true_time: SteadyTime):

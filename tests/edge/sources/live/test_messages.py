@@ -47,6 +47,8 @@ def test_read_again_in_pieces_of_any_size(step: int):
         (b"\x09\0\0\0\0", "a message of unknown kind 9"),
         (struct.pack("!BI", 2, 2**31), "a message of 2147483648 bytes"),
         (b"\x03\0\0\0\1x", "a broken message of kind 3"),
+        (encode(PictureMessage(1, 1.0, 0.0, 2**31, 2**31)), "a picture of 2147483648 x 2147483648 px"),
+        (encode(PixelsMessage(1, 4097, 4096)), "a picture of 4097 x 4096 px"),
         (b"\x02\0\0\0\1x", "a broken message of kind 2"),
         # A time base of 1/0.
         (b"\x01" + struct.pack("!IQQ16s", 32, 1, 0, b"h264"), "a broken message of kind 1"),
