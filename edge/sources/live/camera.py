@@ -178,8 +178,9 @@ class ChildCamera:
             self._closing = True
             self._changed.notify_all()
         os.eventfd_write(self._wake_fd, 1)
-        self._thread.join(self._patience.leave_s + 5.0)
-        os.close(self._wake_fd)
+        self._thread.join(self._patience.reach_s + self._patience.leave_s + 1.0)
+        if not self._thread.is_alive():
+            os.close(self._wake_fd)
 
     # What the caller's thread does.
 
