@@ -141,7 +141,8 @@ class GpsdReader:
         words: TPV objects seen.
         synthetic: whether a simulator speaks.
         satellites: in use, by the last report that told.
-        late: reports that came after their moment was closed by `flush`.
+        moments: begun so far.
+        late: kinds of reports that came after their moment was closed by `flush`.
         devices: receivers that gpsd says it has; `None` before it said.
         tally: what was left out, by reason.
     """
@@ -150,7 +151,9 @@ class GpsdReader:
         self.words = 0
         self.synthetic = False
         self.satellites: int | None = None
-        self.late = 0
+        self.moments = 0
+        self.late: set[str] = set()
+        self._reports = 0
         self.devices: int | None = None
         self.tally: Counter[str] = Counter()
         self._hdop: float | None = None
@@ -164,6 +167,11 @@ class GpsdReader:
             yield from (heard.fix for heard in self.feed(line))
         yield from (heard.fix for heard in self.flush())
 
+    @property
+    def gathered(self) -> frozenset[str]:
+        """The reports of the moment that is open, numbered."""
+        return frozenset() if self._waiting is None else frozenset(f"TPV {n}" for n in range(1, self._reports + 1))
+
     def feed(self, line: bytes, heard_s: float = 0.0) -> list[Heard]:
         """Take a line; the fix of the moment that it ends, if it ends one."""
         tpv = self._report(line)
@@ -174,10 +182,13 @@ class GpsdReader:
         done = self._release() if ends else []
         open_ = self._waiting
         if open_ is None and fix.at == self._last:
-            self.late += 1
+            self._reports += 1
+            self.late.add(f"TPV {self._reports}")
         elif (self._last is not None and fix.at <= self._last) or (open_ is not None and fix.at < open_.fix.at):
             self.tally["out_of_order"] += 1
         else:
+            self.moments += open_ is None
+            self._reports = 1 if open_ is None else self._reports + 1
             self._waiting = Heard(fix, heard_s if open_ is None else open_.heard_s)
         return done
 

@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Final
@@ -79,6 +79,7 @@ class _Epoch:
 
     at: time
     heard_s: float
+    kinds: set[str] = field(default_factory=set)
     rmc: NMEAMessage | None = None
     gga: NMEAMessage | None = None
     gns: NMEAMessage | None = None
@@ -93,14 +94,16 @@ class NmeaReader:
     Attributes:
         words: sentences understood.
         satellites: in use, by the last sentence that told.
-        late: sentences that came after their moment was closed by `flush`.
+        moments: begun so far.
+        late: kinds of sentences that came after their moment was closed by `flush`.
     """
 
     def __init__(self) -> None:
         self.words = 0
         self.synthetic = False
         self.satellites: int | None = None
-        self.late = 0
+        self.moments = 0
+        self.late: set[str] = set()
         self.tally: Counter[str] = Counter()
         self._date: date | None = None
         self._last: datetime | None = None
@@ -112,6 +115,11 @@ class NmeaReader:
         for line in lines:
             yield from (heard.fix for heard in self.feed(line))
         yield from (heard.fix for heard in self.flush())
+
+    @property
+    def gathered(self) -> frozenset[str]:
+        """Kinds of sentences of the moment that is open."""
+        return frozenset() if self._open is None else frozenset(self._open.kinds)
 
     def feed(self, line: bytes, heard_s: float = 0.0) -> list[Heard]:
         """Take a line; the fixes of moments that it ends."""
@@ -148,12 +156,7 @@ class NmeaReader:
     def _sort_in(self, message: NMEAMessage, heard_s: float) -> _Epoch | None:
         """Put a sentence to its moment; the moment before when this one begins another."""
         if message.msgID in ("VTG", "HDT"):  # without a time of their own: they belong to the moment around them
-            if self._open is not None and message.msgID == "VTG":
-                self._open.vtg = message
-            elif self._open is not None:
-                self._open.heading_deg = _number(message, "headingT")
-            else:
-                self.late += self._closed is not None
+            self._add_to_open(message)
             return None
         if message.msgID == "GNS" and set(str(getattr(message, "posMode", ""))) <= {"N"}:
             return None  # sent beside an RMC or GGA that says the same, but with the clock of a receiver without a fix
@@ -162,16 +165,29 @@ class NmeaReader:
             self.tally["no_fix"] += message.msgID == "RMC"
             return None
         if self._open is None and at == self._closed:
-            self.late += 1
+            self.late.add(message.msgID)
             return None
         ended: _Epoch | None = None
         if self._open is None or at != self._open.at:
             ended, self._open, self._closed = self._open, _Epoch(at, heard_s), None
+            self.moments += 1
+        self._open.kinds.add(message.msgID)
         setattr(self._open, message.msgID.lower(), message)
         if message.msgID in ("GGA", "GNS"):
             satellites = _number(message, "numSV")
             self.satellites = None if satellites is None else int(satellites)
         return ended
+
+    def _add_to_open(self, message: NMEAMessage) -> None:
+        if self._open is None:
+            if self._closed is not None:
+                self.late.add(message.msgID)
+            return
+        self._open.kinds.add(message.msgID)
+        if message.msgID == "VTG":
+            self._open.vtg = message
+        else:
+            self._open.heading_deg = _number(message, "headingT")
 
     def _messages(self, line: bytes) -> Iterator[NMEAMessage]:
         if line.lstrip().lower().startswith(SYNTHETIC_COMMENT):

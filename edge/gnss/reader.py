@@ -24,15 +24,22 @@ class Reader(Protocol):
         words: lines understood.
         synthetic: whether the positions are made up.
         satellites: in use, when the receiver tells.
-        late: words that came after their moment was closed by `flush`.
+        moments: begun so far.
+        late: kinds of words that came after their moment was closed by `flush`; who flushes may clear it.
         tally: what was left out, by reason.
     """
 
     words: int
     synthetic: bool
     satellites: int | None
-    late: int
+    moments: int
+    late: set[str]
     tally: Counter[str]
+
+    @property
+    def gathered(self) -> frozenset[str]:
+        """Kinds of words of the moment that is open."""
+        ...
 
     def feed(self, line: bytes, heard_s: float = 0.0) -> list[Heard]:
         """Take a line; the fixes of the moments that it ends."""

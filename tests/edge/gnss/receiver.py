@@ -66,11 +66,14 @@ class PluggedReceiver:
         self._write(b"".join(s if isinstance(s, bytes) else f"{s}\r\n".encode() for s in sentences))
 
     def pour(self, log: bytes) -> None:
-        """Write a long log, as fast as somebody reads it."""
-        while log:
+        """Write a long log, as fast as somebody reads it; the rest is lost when nobody does for 5 s."""
+        read_s = time.monotonic()
+        while log and time.monotonic() - read_s < 5.0:
             written = self._write(log[:4096])
             log = log[written:]
-            if not written:
+            if written:
+                read_s = time.monotonic()
+            else:
                 time.sleep(0.001)
 
     def _write(self, words: bytes) -> int:

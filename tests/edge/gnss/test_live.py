@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,7 @@ from edge.box_time import BoxTime
 from edge.gnss import GNSS_ERA, read_nmea
 from edge.gnss.live import LiveReceiver
 from tests.edge.gnss.receiver import PluggedReceiver, driving, plugged, wait_for
-from tests.edge.gnss.test_gpsd import peer, running_gpsd
+from tests.edge.gnss.test_gpsd import NOON, peer, running_gpsd
 
 SEARCHING = "$GNRMC,,V,,,,,,,,,,N*4D"
 
@@ -71,6 +72,26 @@ def test_fixes_come_while_they_are_of_use(tmp_path: Path) -> None:
         assert (health.state, health.quality, health.trouble) == ("fix", "autonomous", "")
         assert health.sigma_m == pytest.approx(3.18, abs=0.01)
         assert not receiver.synthetic
+
+
+def test_a_moment_is_over_when_all_that_is_usual_has_come(tmp_path: Path) -> None:
+    """On a line that never falls quiet, the fix need not wait for the next moment."""
+    over = threading.Event()
+    with plugged(tmp_path) as plug, listening(plug) as receiver:
+
+        def chatter() -> None:
+            while not over.wait(0.02):
+                plug.say("$GPGSV,1,1,00*79")
+
+        thread = threading.Thread(target=chatter)
+        thread.start()
+        try:
+            for second in range(7):
+                plug.fix(NOON + timedelta(seconds=second), 5.0 * second)
+            assert wait_for(lambda: len(receiver.fixes) == 7)
+        finally:
+            over.set()
+            thread.join()
 
 
 def test_pulled_out_and_put_in_again(tmp_path: Path) -> None:

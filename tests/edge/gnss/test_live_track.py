@@ -188,4 +188,4 @@ def test_a_wire_that_ends_within_a_moment_gives_its_fix_once() -> None:
     assert reader.flush() == []
     # What comes late of that moment is passed over, and noted.
     assert reader.feed(gga(at, 117.2, 34.26).encode(), 5.5) == []
-    assert (reader.late, reader.tally["out_of_order"]) == (1, 0)
+    assert (reader.late, reader.tally["out_of_order"]) == ({"GGA"}, 0)
