@@ -7,8 +7,16 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from detector.errors import InputError
+from detector.errors import InputError, TransientError
 from edge.durable import disk_full
+
+
+class UnsureWrite(TransientError):
+    """The disk failed while a transaction was made durable: it may be there after the next start, or not.
+
+    So nothing may be taken back that it would rest on. (SQLite has written the frames of its log by then; whoever opens
+    the file next takes them for good when they are whole.)
+    """
 
 
 def prepare(
@@ -55,8 +63,10 @@ def translated(path: Path) -> Generator[None]:
         yield
     except sqlite3.DatabaseError as error:
         name = getattr(error, "sqlite_errorname", "")
-        if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+        if name == "SQLITE_FULL":
             raise disk_full(path, 0, why=f"the database could not be written ({error})") from error
+        if name.startswith("SQLITE_IOERR"):
+            raise UnsureWrite(f"cannot write {path}: the disk fails ({error}); check it, nothing is lost") from error
         if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
             raise InputError(f"{path} is damaged ({error}): keep a copy, then move it away to start anew") from error
         if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):

@@ -24,12 +24,33 @@ _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, e
 
 
 def fsync_dir(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    """Make the names in a folder durable.
+
+    Raises:
+        TransientError: the disk fails.
+        InputError: there is no such folder.
+    """
     try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise explain(error, folder, 0) from error
+
+
+def remove(path: Path) -> None:
+    """Remove a file; one that is gone already is fine. The removal is durable after `fsync_dir` of its folder.
+
+    Raises:
+        TransientError: the disk fails.
+        InputError: the folder may not be written.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise explain(error, path, 0) from error
 
 
 def make_dir(folder: Path, *, mode: int = 0o755) -> None:
@@ -69,7 +90,8 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644, sync_dir: bool =
     except OSError as error:
         raise explain(error, path, len(data)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what stays behind is cleared away at the next start
+            temporary.unlink(missing_ok=True)
 
 
 def create_once(path: Path, data: bytes, *, mode: int) -> bool:
@@ -90,7 +112,8 @@ def create_once(path: Path, data: bytes, *, mode: int) -> bool:
     except OSError as error:
         raise explain(error, path, len(data)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what stays behind is cleared away at the next start
+            temporary.unlink(missing_ok=True)
     return True
 
 

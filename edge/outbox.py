@@ -14,14 +14,16 @@ import os
 import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from detector.errors import InputError, KerbwatchError
 from detector.evidence.seal import DeviceKey, seal, sealed_bytes
 from detector.report import ReportBody
+from edge.database import UnsureWrite
 from edge.device import open_key
-from edge.durable import TMP_PREFIX, fsync_dir, make_dir, write_atomic
+from edge.durable import TMP_PREFIX, fsync_dir, make_dir, remove, write_atomic
 from edge.outbox_base import DATABASE_FILE, EVIDENCE_DIR
 from edge.outbox_files import connect, hold
 from edge.outbox_room import OutboxRoom
@@ -125,6 +127,8 @@ class Outbox(OutboxRoom):
             try:
                 self._write_files(fresh)
                 self._insert(body, sealed.seal.body_sha256, sealed_bytes(sealed), files)
+            except UnsureWrite:
+                raise  # the row may yet be there, and its files must be then
             except KerbwatchError:
                 self._remove_unless_kept(hit_key, fresh)
                 raise
@@ -239,7 +243,8 @@ class Outbox(OutboxRoom):
         except KerbwatchError:
             return
         for file in files:
-            self._path(file.sha256, file.suffix).unlink(missing_ok=True)
+            with suppress(OSError):
+                self._path(file.sha256, file.suffix).unlink(missing_ok=True)
 
     def _clear_away(self) -> None:
         """Remove files no row names; hold rows whose file somebody removed; waits ended with the process before."""
@@ -249,7 +254,7 @@ class Outbox(OutboxRoom):
             if path.name in kept:
                 there.add(path.name)
             elif path.is_file() or path.name.startswith(TMP_PREFIX):
-                path.unlink()
+                remove(path)
         for name in sorted(kept - there):
             self._run(
                 "UPDATE files SET state = 'held', last_error = ? WHERE sha256 = ? AND state = 'queued'",
@@ -257,7 +262,7 @@ class Outbox(OutboxRoom):
                 Path(name).stem,
             )
         for path in self._folder.glob(f"{TMP_PREFIX}*"):
-            path.unlink()
+            remove(path)
         for table in ("reports", "files"):
             if self._one(f"SELECT 1 FROM {table} WHERE next_attempt_at != 0 LIMIT 1"):  # noqa: S608 (our text)
                 self._run(f"UPDATE {table} SET next_attempt_at = 0 WHERE next_attempt_at != 0")  # noqa: S608

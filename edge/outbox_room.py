@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from edge.durable import disk_full, free_bytes
+from edge.durable import disk_full, free_bytes, remove
 from edge.outbox_base import EVIDENCE_DIR
 from edge.outbox_jobs import OutboxJobs
 from edge.parcels import Quota
@@ -84,7 +84,7 @@ class OutboxRoom(OutboxJobs):
             self._run("UPDATE files SET dropped = 1, last_error = ? WHERE sha256 = ?", GIVEN_UP, file.sha256)
         else:
             self._run("UPDATE files SET dropped = 1 WHERE sha256 = ?", file.sha256)
-        self._path(file.sha256, file.suffix).unlink(missing_ok=True)
+        remove(self._path(file.sha256, file.suffix))
 
     def _droppable(self) -> Iterator[_Droppable]:
         for condition, unsent in _ORDER:

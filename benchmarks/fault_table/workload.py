@@ -63,19 +63,21 @@ def run(state: Path, reports: int) -> None:
     """Put, send, store, drop, delete; acknowledge each, and bear with a disk that fails now and then."""
     with Outbox.open(state, quota=quota()) as outbox, Vault.open(state, limits=VaultLimits(reserve_bytes=0)) as vault:
         acknowledge("open")
+        stored: set[uuid.UUID] = set()
         for ordinal in range(reports):
-            patiently(lambda n=ordinal: one_report(outbox, vault, n))
+            patiently(lambda n=ordinal: one_report(outbox, vault, n, stored))
 
 
-def one_report(outbox: Outbox, vault: Vault, ordinal: int) -> None:
+def one_report(outbox: Outbox, vault: Vault, ordinal: int, stored: set[uuid.UUID]) -> None:
     """One report's whole life; done again, it changes nothing that was done."""
     report_id = put_again(outbox, ordinal)
     acknowledge("put", key_of(ordinal), report_id)
     file = original(ordinal)
     vault.put(report_id, file)
     acknowledge("original", report_id, file.sha256)
-    if ordinal % 4 != 3:  # some stay unsent for ever
+    if ordinal % 4 != 3 and report_id not in stored:  # some stay unsent for ever
         send(outbox, report_id)
+        stored.add(report_id)
     if ordinal % 3 == 2:
         acknowledge("deleting", file.sha256)
         vault.delete(report_id, file.sha256, because="its time is over")

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Final
 
 from detector.errors import InputError, KerbwatchError, SealError
-from edge.database import transaction, translated
+from edge.database import UnsureWrite, transaction, translated
 from edge.durable import TMP_PREFIX, fsync_dir, make_dir
 from edge.originals import OriginalFile
 from edge.vault import index, room
@@ -156,6 +156,8 @@ class Vault:
                     key.key_id,
                     key.wrap(data_key, header.to_bytes()),
                 )
+            except UnsureWrite:
+                raise  # the row may yet be there, and its file must be then
             except KerbwatchError:
                 path.unlink(missing_ok=True)
                 raise

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from detector.errors import InputError, SealError, TransientError
 from detector.evidence.seal import DeviceKey, read_sealed
+from detector.report import ReportBody
+from edge.database import UnsureWrite
 from edge.outbox import Outbox
-from edge.parcels import EvidenceFile, Quota, ReportState
+from edge.parcels import BodyBuilder, EvidenceFile, Quota, ReportState
 from tests.edge.reports import body, builder, key_of, picture
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -292,3 +295,109 @@ def test_a_writer_killed_again_and_again_ends_with_every_report_once(tmp_path: P
             read_sealed(report.sealed)
             for path in report.files:
                 EvidenceFile(path.read_bytes(), path.stem, path.suffix)
+
+
+# -- a disk that fails, and room that runs short -----------------------------------------------------------------------
+
+
+def test_a_commit_the_disk_failed_in_takes_no_picture_back(outbox: Outbox, tmp_path: Path) -> None:
+    """SQLite has written its log by then: the next start may find the row, and must find its picture."""
+    put(outbox, 0)
+    wal_bytes = (tmp_path / "state" / "outbox.db-wal").stat().st_size
+    assert wal_bytes > len(picture(1))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (wal_bytes, hard))  # the picture can be written, the row cannot
+    try:
+        with pytest.raises(UnsureWrite, match=r"outbox\.db: the disk fails"):
+            put(outbox, 1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert len(names(tmp_path / "state")) == 2
+    second = put(outbox, 1)
+    assert outbox.known(key_of(1)) == second
+    assert outbox.troubles() == []
+
+
+def with_roles(ordinal: int, device_id: str, roles: dict[str, bytes]) -> BodyBuilder:
+    """A report whose files have these roles."""
+
+    def build(report_id: uuid.UUID) -> tuple[ReportBody, Sequence[EvidenceFile]]:
+        files = {role: EvidenceFile.of(data, ".mp4" if role == "clip" else ".jpg") for role, data in roles.items()}
+        made = body(ordinal, report_id, device_id, list(files.values()))
+        items = tuple(
+            item.model_copy(update={"role": role, "media_type": "video/mp4" if role == "clip" else "image/jpeg"})
+            for role, item in zip(files, made.evidence, strict=True)
+        )
+        return made.model_copy(update={"evidence": items}), list(files.values())
+
+    return build
+
+
+def parts(ordinal: int) -> dict[str, bytes]:
+    """A full picture, a crop and a clip, 1,000 bytes each."""
+    roles = ("still_full", "still_crop", "clip")
+    return {role: bytes([ordinal, number]) + bytes(998) for number, role in enumerate(roles)}
+
+
+def test_short_of_room_clips_go_first_then_crops_and_the_full_picture_never(tmp_path: Path) -> None:
+    with Outbox.open(tmp_path / "state", quota=Quota(bytes_max=6000, reserve_bytes=0)) as box:
+
+        def put_parts(ordinal: int, **roles: bytes) -> uuid.UUID:
+            return box.put(key_of(ordinal), with_roles(ordinal, box.device_id, roles))
+
+        first, second = put_parts(0, **parts(0)), put_parts(1, **parts(1))
+
+        def left(report_id: uuid.UUID) -> list[str]:
+            (report,) = [report for report in box.reports() if report.report_id == report_id]
+            there = {path.stem for path in report.files if path.exists()}
+            return [item.role for item in read_sealed(report.sealed).body.evidence if item.sha256 in there]
+
+        put_parts(2, still_full=bytes([2]) * 1500)
+        assert (left(first), left(second)) == (["still_full", "still_crop"], ["still_full", "still_crop"])
+        put_parts(3, still_full=bytes([3]) * 1400)
+        assert (left(first), left(second)) == (["still_full"], ["still_full", "still_crop"])
+        with pytest.raises(TransientError, match="full pictures are never dropped"):
+            put_parts(4, still_full=bytes([4]) * 3000)
+        assert (left(first), left(second)) == (["still_full"], ["still_full"])
+        counts = box.counts()
+        assert (counts.files_given_up, counts.files_waiting, counts.queued) == (4, 4, 4)
+        assert len([line for line in box.troubles() if "given up: dropped before it was sent" in line]) == 4
+        assert len(box.given_up(first)) == 2
+    with Outbox.open(tmp_path / "state") as again:
+        assert again.counts().files_held == 0  # dropped by us, not by hand
+
+
+def test_what_the_server_has_goes_before_any_clip(tmp_path: Path) -> None:
+    with Outbox.open(tmp_path / "state", quota=Quota(bytes_max=4000, reserve_bytes=0)) as box:
+        stored = put(box, 0, bytes(1000))
+        box.put(key_of(1), with_roles(1, box.device_id, parts(1)))
+        box.mark_sent(stored)
+        file = box.next_file()
+        assert file is not None
+        box.mark_file_sent(file.sha256)
+        box.mark_stored(stored, None)
+        put(box, 2, bytes([2]) * 900)
+        assert not file.path.exists()
+        assert box.counts().files_given_up == 0
+
+
+def test_a_crop_whose_full_picture_is_gone_is_no_duplicate(tmp_path: Path) -> None:
+    with Outbox.open(tmp_path / "state", quota=Quota(bytes_max=1500, reserve_bytes=0)) as box:
+        box.put(key_of(0), with_roles(0, box.device_id, {"still_crop": bytes(1000)}))
+        with pytest.raises(TransientError, match="full pictures are never dropped"):
+            put(box, 1, bytes([1]) * 1000)
+        assert box.counts().files_given_up == 0
+
+
+def test_an_outbox_of_the_version_before_is_brought_up(tmp_path: Path) -> None:
+    with Outbox.open(tmp_path / "state") as box:
+        box.put(key_of(0), with_roles(0, box.device_id, parts(0)))
+    with sqlite3.connect(tmp_path / "state" / "outbox.db") as database:
+        database.execute("ALTER TABLE files DROP COLUMN role")
+        database.execute("DROP TABLE sent_bytes")
+        database.execute("PRAGMA user_version = 1")
+    database.close()
+    with Outbox.open(tmp_path / "state", quota=Quota(bytes_max=3000, reserve_bytes=0)) as again:
+        again.add_sent_bytes("2026-05-17", 5)
+        put(again, 1, bytes([1]) * 1000)
+        assert again.counts().files_given_up == 1  # the clip: the roles are known

@@ -16,10 +16,12 @@ from pydantic import SecretStr
 from detector.errors import InputError, PermanentError
 from edge.device import load_enrolment, open_key
 from edge.outbox import Outbox
+from edge.parcels import Quota
 from edge.uplink import DrainResult, Pace, Progress, connect, drain, enrol
 from edge.wire import NotEnrolled, ServerClient, Timeouts, WrongServer
 from tests.edge.peer import CODE, TOKEN, Fault, Peer, running_peer
 from tests.edge.reports import builder, key_of, picture
+from tests.edge.test_outbox import parts, with_roles
 
 FAST = Pace(first_wait_s=0.01, wait_max_s=0.05, chunk_bytes=8 * 1024)
 BIG = picture(5, 200, 200)  # about 80 kB: ten chunks
@@ -448,3 +450,63 @@ def test_waits_double_and_never_undercut_the_server() -> None:
 def test_a_pace_must_make_sense(values: tuple[float, float, int]) -> None:
     with pytest.raises(InputError, match="must be above 0"):
         Pace(*values)
+
+
+# -- what no server takes, and what there was no room for --------------------------------------------------------------
+
+
+def test_413_down_to_the_smallest_chunk_holds_the_file_and_names_it(
+    outbox: Outbox, peer: Peer, client: ServerClient
+) -> None:
+    put(outbox, 0, BIG)
+    put(outbox, 1)
+    sizes: list[int] = []
+
+    def fault(method: str, _: str) -> Fault | None:
+        sizes.append(1) if method == "PATCH" else None
+        return Fault(413) if method == "PATCH" and len(outbox.troubles()) == 0 else None
+
+    peer.fault = fault
+    result = drain(outbox, client, 20, pace=Pace(0.01, 0.02, 64 * 1024, 16 * 1024))
+    assert not result.finished
+    held = [line for line in result.troubles if "held" in line]
+    assert held[0].endswith("not even 16384 bytes at a time")
+    assert result.counts.files_held >= 1
+    assert len(peer.reports) == 2
+    peer.fault = lambda method, path: None
+    outbox.release("held")
+    assert run(outbox, client).finished
+    assert_all_arrived(outbox, peer)
+
+
+def test_413_for_a_report_again_and_again_keeps_it_for_a_person(
+    outbox: Outbox, peer: Peer, client: ServerClient
+) -> None:
+    bad, good = put(outbox, 0), put(outbox, 1)
+    peer.fault = lambda method, path: Fault(413) if str(bad) in path else None
+    result = run(outbox, client)
+    assert (result.counts.refused, result.counts.stored) == (1, 1)
+    assert str(good) in peer.reports
+    peer.fault = lambda method, path: None
+    assert outbox.release("refused") == 1
+    assert run(outbox, client).finished
+
+
+def test_a_conflict_that_a_person_saw_to_is_sent_again(outbox: Outbox, peer: Peer, client: ServerClient) -> None:
+    report_id = put(outbox, 0)
+    peer.once("PUT", "/reports/", Fault(409))
+    assert run(outbox, client).counts.conflict == 1
+    assert outbox.release("conflict") == 1
+    assert run(outbox, client).finished
+    assert str(report_id) in peer.reports
+
+
+def test_a_clip_given_up_for_room_does_not_hold_up_its_report(tmp_path: Path, peer: Peer, client: ServerClient) -> None:
+    with Outbox.open(tmp_path / "small", quota=Quota(bytes_max=4000, reserve_bytes=0)) as box:
+        report_id = box.put(key_of(0), with_roles(0, box.device_id, parts(0)))
+        put(box, 1, bytes([1]) * 1500)
+        result = run(box, client)
+        assert (result.counts.stored, result.counts.files_given_up) == (2, 1)
+        assert len(peer.evidence) == 3
+        assert len(peer.missing(str(report_id))) == 1  # named in the report, and missing at the server for all to see
+        assert "given up" in result.troubles[0]

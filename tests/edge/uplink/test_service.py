@@ -42,9 +42,7 @@ class Box:
     services: list[UplinkService] = field(default_factory=list)
 
     def put(self, ordinal: int, *pictures: bytes) -> uuid.UUID:
-        return self.outbox.put(
-            key_of(ordinal), builder(ordinal, self.outbox.device_id, pictures or [picture(ordinal)])
-        )
+        return self.outbox.put(key_of(ordinal), builder(ordinal, self.outbox.device_id, pictures or [picture(ordinal)]))
 
     def start(self, *, asks: tuple[uuid.UUID, ...] = (), releases: object = None, **settings: object) -> UplinkService:
         service = UplinkService(
