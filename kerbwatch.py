@@ -47,7 +47,7 @@ ENTRIES: dict[str, Entry] = {
     "coverage": Entry("edge.coverage.cli", "coverage", "Which ground was looked at, how often and how well. 覆盖"),
     "audit": Entry("edge.audit.cli", "audit", "Reports on each kilometre looked at, grid by grid. 网格审计"),
     "serve": Entry("server.cli", "serve", "Collect reports, make cases, serve reviewers. 服务端", "server"),
-    "verify": Entry("detector.evidence.cli", "verify", "Check every seal and hash of a case or a report folder. 验真"),
+    "verify": Entry("edge.verify", "verify", "Check every seal and hash of a case or a report folder. 验真"),
     "label": Entry("server.labels.cli", "app", "Turn reviewed cases into training labels. 标注导出", "server"),
     "site": Entry("detector.site.cli", "app", "Check and draw a site folder: zones, rules, cameras, permits. 辖区"),
     "calibrate": Entry("edge.calibrate.cli", "app", "Measure a camera's mounting and clock from a drive. 标定"),

@@ -13,27 +13,23 @@ from __future__ import annotations
 
 import hashlib
 import re
-import stat
-import struct
 import uuid
 import zipfile
 import zlib
-from collections.abc import Collection, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Final, Protocol
+from typing import Final
 
 from detector.errors import InputError, SealError
 from detector.evidence.manifest import MANIFEST_FILE, Manifest, read_manifest
 from detector.evidence.seal import parse_sealed, read_sealed
+from detector.evidence.trees import Tree, open_tree
 from detector.report import EvidenceItem, Original, SealedReport
 
 REPORTS_DIR: Final = "reports"
 EVIDENCE_DIR: Final = "evidence"
 ORIGINALS_DIR: Final = "originals"
-HIDDEN_DIR: Final = ".kerbwatch"
-"""The patrol's own outbox inside an `--out` folder; no part of what is sealed."""
 COVERAGE_FILE: Final = "coverage.geojson"
 """The ground a patrol looked at, beside its reports; held to the manifest where there is one."""
 
@@ -83,6 +79,7 @@ class VerifyResult:
         whole: a manifest says that no report is missing.
         originals: unblurred originals that are here and hold.
         originals_elsewhere: named by reports and not here: on the box, or deleted when their time was over.
+        dropped: evidence that an outbox has dropped to make room.
     """
 
     reports: int
@@ -92,6 +89,7 @@ class VerifyResult:
     whole: bool = False
     originals: int = 0
     originals_elsewhere: int = 0
+    dropped: int = 0
 
     @property
     def ok(self) -> bool:
@@ -111,31 +109,30 @@ def verify_folder(
     Raises:
         InputError: there is no such folder or archive, it is no archive, or it is beyond the limits.
     """
-    bounds = limits or Limits()
-    with _open(path) as tree:
+    with open_tree(path) as tree:
         names = tree.names()
         if names and not any(name.startswith(_FOLDERS) or name == MANIFEST_FILE for name in names):
             raise InputError(f"{path} holds no {REPORTS_DIR}/: give a patrol's --out folder or a downloaded case")
-        if len(names) > bounds.files_max:
-            raise InputError(f"{path} holds {len(names)} files; at most {bounds.files_max} are checked")
-        return _Check(tree, names, trusted_keys, bounds, whole=whole).run()
+        return verify_tree(tree, trusted_keys=trusted_keys, limits=limits, whole=whole)
 
 
-class _Tree(Protocol):
-    """Files of a folder or archive, by their name with forward slashes."""
+def verify_tree(
+    tree: Tree, *, trusted_keys: Collection[str] | None = None, limits: Limits | None = None, whole: bool = False
+) -> VerifyResult:
+    """As `verify_folder`, for files that lie in something else than a folder or archive.
 
-    def names(self) -> list[str]: ...
-
-    def oddity(self, name: str) -> str | None:
-        """Why an entry must not be read (a link, an escape), or `None`."""
-        ...
-
-    def open(self, name: str) -> IO[bytes]: ...
+    Raises:
+        InputError: it is beyond the limits.
+    """
+    bounds, names = limits or Limits(), tree.names()
+    if len(names) > bounds.files_max:
+        raise InputError(f"there are {len(names)} files; at most {bounds.files_max} are checked")
+    return _Check(tree, names, trusted_keys, bounds, whole=whole).run()
 
 
 class _Check:
     def __init__(
-        self, tree: _Tree, names: list[str], trusted_keys: Collection[str] | None, limits: Limits, *, whole: bool
+        self, tree: Tree, names: list[str], trusted_keys: Collection[str] | None, limits: Limits, *, whole: bool
     ) -> None:
         self._tree = tree
         self._names = names
@@ -151,7 +148,10 @@ class _Check:
         safe = self._without_oddities()
         reports = self._reports(sorted(name for name in safe if _is_report(name)))
         manifest = self._manifest(safe, {report.body.report_id: report.seal.body_sha256 for report in reports})
-        files = self._files(self._declared, safe, or_else="is missing, a report names it")
+        self._breaks += [Break(name, what) for name, what in self._tree.faults]
+        dropped = self._tree.dropped & (self._declared.keys() - safe)
+        here = {name: item for name, item in self._declared.items() if name not in dropped}
+        files = self._files(here, safe, or_else="is missing, a report names it")
         originals = self._files(self._originals, safe, or_else=None)
         known = {*self._declared, *self._originals, COVERAGE_FILE, MANIFEST_FILE}
         for name in sorted(name for name in safe - known if not _is_report(name)):
@@ -167,6 +167,7 @@ class _Check:
             whole=manifest,
             originals=originals,
             originals_elsewhere=len(self._originals.keys() - safe),
+            dropped=len(dropped),
         )
 
     def _without_oddities(self) -> set[str]:
@@ -296,66 +297,6 @@ class _Check:
             raise SealError(f"the archive is damaged here: {error}") from None
         except OSError as error:
             raise SealError(f"cannot be read: {error.strerror}") from None
-
-
-class _Folder:
-    """A folder on disk; links are never followed."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-
-    def names(self) -> list[str]:
-        found = (path for path in self._root.rglob("*") if path.is_symlink() or not path.is_dir())
-        names = (path.relative_to(self._root).as_posix() for path in found)
-        return sorted(name for name in names if not name.startswith(f"{HIDDEN_DIR}/"))
-
-    def oddity(self, name: str) -> str | None:
-        mode = (self._root / name).lstat().st_mode
-        return None if stat.S_ISREG(mode) else "is no plain file"
-
-    def open(self, name: str) -> IO[bytes]:
-        return (self._root / name).open("rb")
-
-
-class _Archive:
-    """A .zip, read in place: nothing is ever unpacked to disk."""
-
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        self._archive = archive
-
-    def names(self) -> list[str]:
-        return [entry.filename for entry in self._archive.infolist() if not entry.is_dir()]
-
-    def oddity(self, name: str) -> str | None:
-        entry = self._archive.getinfo(name)
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or "\\" in name or str(path) != name:
-            return "its name leads out of the archive"
-        mode = entry.external_attr >> 16
-        if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-            return "is no plain file"
-        if entry.flag_bits & 1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            return "is encrypted, or packed in a way that is not read here"
-        return None
-
-    def open(self, name: str) -> IO[bytes]:
-        return self._archive.open(name)
-
-
-@contextmanager
-def _open(path: Path) -> Generator[_Tree]:
-    if path.is_dir():
-        yield _Folder(path)
-    elif path.is_file():
-        try:
-            archive = zipfile.ZipFile(path)
-        # A hostile directory of entries makes zipfile raise all of these.
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, OSError) as error:
-            raise InputError(f"{path} is no folder and no readable .zip: {error}") from None
-        with archive:
-            yield _Archive(archive)
-    else:
-        raise InputError(f"there is no folder or .zip {path}")
 
 
 def _is_report(name: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sqlite3
 import stat
 import uuid
 import zipfile
@@ -16,13 +17,15 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from detector.errors import InputError, SealError
-from detector.evidence.cli import verify
 from detector.evidence.manifest import MANIFEST_FILE, sealed_manifest
 from detector.evidence.seal import DeviceKey, parse_sealed, seal, sealed_bytes
-from detector.evidence.verify import COVERAGE_FILE, Limits, verify_folder
+from detector.evidence.verify import COVERAGE_FILE, Limits, verify_folder, verify_tree
 from detector.report import Original
 from edge.folder import ReportFolder
+from edge.outbox import Outbox
+from edge.outbox_tree import OutboxTree, is_outbox
 from edge.parcels import EvidenceFile
+from edge.verify import verify
 from tests.edge.reports import SEEN_AT, body, builder, key_of, picture
 
 KEY = DeviceKey.generate()
@@ -301,6 +304,87 @@ def test_another_devices_seal_is_found_when_the_trusted_keys_are_named(case: Pat
     assert not verify_folder(case, trusted_keys=[]).ok
 
 
+# -- a state folder ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def state(case: Path) -> Path:
+    """The outbox behind the case, as a box has it."""
+    return case / ".kerbwatch"
+
+
+def _sql(state: Path, statement: str) -> None:
+    database = sqlite3.connect(state / "outbox.db")
+    database.executescript(statement)
+    database.close()
+
+
+def test_an_outbox_is_read_as_it_is_also_while_it_is_in_use(state: Path) -> None:
+    with Outbox.open(state, key=KEY):
+        result = verify_tree(OutboxTree(state))
+    assert (result.ok, result.reports, result.files, result.dropped) == (True, 3, 5, 0)
+
+
+def test_evidence_dropped_to_make_room_is_no_fault(state: Path) -> None:
+    _sql(state, "UPDATE files SET dropped = 1 WHERE rowid = 1")
+    database = sqlite3.connect(state / "outbox.db")
+    ((name,),) = database.execute("SELECT sha256 FROM files WHERE dropped")
+    database.close()
+    (state / "evidence" / f"{name}.jpg").unlink()
+    result = verify_tree(OutboxTree(state))
+    assert (result.ok, result.files, result.dropped) == (True, 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("tamper", "says"),
+    [
+        (lambda state: _change_byte(state), "was changed: its bytes hash to"),
+        (lambda state: _drop_evidence(state), "is missing, a report names it"),
+        (lambda state: _swap_evidence(state), "was changed: its bytes hash to"),
+        (lambda state: _add_evidence(state), "no report names this file"),
+        (lambda state: _link(state), "is no plain file"),
+        (lambda state: _sql(state, "DELETE FROM reports WHERE rowid = 2"), "was taken out of the outbox"),
+        (
+            lambda state: _sql(state, "DELETE FROM reports WHERE rowid = 2; DELETE FROM hits WHERE rowid = 2"),
+            "outbox.db: 1 reports were taken out of the outbox",
+        ),
+        (
+            lambda state: _sql(state, "UPDATE reports SET sealed = (SELECT sealed FROM reports LIMIT 1)"),
+            "it was renamed or put in another one's place",
+        ),
+        (
+            lambda state: _sql(state, "UPDATE reports SET sealed = CAST(replace(sealed, '0.93', '0.13') AS BLOB)"),
+            "the body was changed after sealing",
+        ),
+    ],
+)
+def test_every_change_to_an_outbox_is_named(state: Path, tamper: Callable[[Path], object], says: str) -> None:
+    tamper(state)
+    assert says in " | ".join(map(str, verify_tree(OutboxTree(state)).breaks))
+
+
+def test_the_command_knows_a_state_folder(state: Path) -> None:
+    assert is_outbox(state)
+    app = Typer()
+    app.command()(verify)
+    _sql(state, "UPDATE files SET dropped = 1 WHERE rowid = 1")
+    for path in evidence(state):
+        path.unlink()
+    bad = CliRunner().invoke(app, [str(state)])
+    assert isinstance(bad.exception, SealError)
+    assert "(and 3 more)" in str(bad.exception)
+    _sql(state, "UPDATE files SET dropped = 1")
+    good = CliRunner().invoke(app, [str(state)])
+    assert good.exit_code == 0
+    assert "5 个证据文件已为腾出空间删除 · evidence files dropped to make room" in good.output
+
+
+def test_a_damaged_outbox_is_named(state: Path) -> None:
+    (state / "outbox.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(InputError, match=r"outbox\.db cannot be read \(file is not a database\)"):
+        verify_tree(OutboxTree(state))
+
+
 # -- originals --------------------------------------------------------------------------------------------------------
 
 
@@ -399,7 +483,7 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
 
 
 def test_too_many_files(case: Path) -> None:
-    with pytest.raises(InputError, match="holds 10 files; at most 9 are checked"):
+    with pytest.raises(InputError, match="there are 10 files; at most 9 are checked"):
         verify_folder(case, limits=Limits(files_max=9))
 
 

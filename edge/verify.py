@@ -10,11 +10,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from detector.errors import SealError
-from detector.evidence.verify import verify_folder
+from detector.evidence.verify import verify_folder, verify_tree
+from edge.outbox_tree import OutboxTree, is_outbox
 
 
 def verify(
-    path: Annotated[Path, typer.Argument(help="Folder or .zip: a patrol's --out folder, or a downloaded case.")],
+    path: Annotated[Path, typer.Argument(help="A patrol's --out folder, a downloaded case, or a state folder.")],
     trust: Annotated[
         list[str] | None,
         typer.Option(help="Device id or public key (hex) that you trust; repeat for more. Default: any device."),
@@ -27,7 +28,10 @@ def verify(
 
     Exit code 0 when everything holds, 2 with the first break named. Needs no server.
     """
-    result = verify_folder(path, trusted_keys=trust, whole=whole)
+    if is_outbox(path):
+        result = verify_tree(OutboxTree(path), trusted_keys=trust, whole=whole)
+    else:
+        result = verify_folder(path, trusted_keys=trust, whole=whole)
     console = Console(soft_wrap=True)
     if not result.ok:
         for found in result.breaks:
@@ -40,6 +44,10 @@ def verify(
         elsewhere = f"{result.originals_elsewhere} 份不在此处（在终端上，或到期已删除）"
         elsewhere += f" · {result.originals_elsewhere} not here: on the box, or deleted when their time was over"
         console.print(f"  {result.originals} 份未打码原件 · originals; {elsewhere}", highlight=False)
+    if result.dropped:
+        console.print(
+            f"  {result.dropped} 个证据文件已为腾出空间删除 · evidence files dropped to make room", highlight=False
+        )
     if not result.whole:
         console.print(
             "  [yellow]没有清单：若整份报告被取走，看不出来 · no manifest: a report taken away whole would not show[/]",
