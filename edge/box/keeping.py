@@ -22,6 +22,7 @@ from edge.fleet.follow import Follower
 from edge.fleet.signs import CameraSigns, Signs
 from edge.fleet.store import PackStore
 from edge.page.notes import NoteStore
+from edge.page.notes_uplink import send_notes
 from edge.page.pairing import Pairings
 from edge.page.server import PageServer
 from edge.uplink.service import UplinkService
@@ -61,13 +62,13 @@ class Keeping:
         """Begin; everything is ended at the end of the block."""
         settings, parts = self._settings, self._parts
         with ExitStack() as stack:
+            notes = NoteStore(settings.state, parts.key)
+            stack.callback(notes.close)
             if settings.uplink is not None:
-                self._uplink = self._sender(settings.uplink)
+                self._uplink = self._sender(settings.uplink, notes)
                 self._uplink.start()
                 stack.callback(self._uplink.stop)
             if settings.page is not None:
-                notes = NoteStore(settings.state, parts.key)
-                stack.callback(notes.close)
                 pairings = Pairings(settings.state)
                 stack.callback(pairings.close)
                 self._page = PageServer(settings.page, parts.board, notes, pairings=pairings)
@@ -131,7 +132,7 @@ class Keeping:
         if gone:
             log.info("originals whose time was over were deleted", count=gone)
 
-    def _sender(self, settings: UplinkSettings) -> UplinkService:
+    def _sender(self, settings: UplinkSettings, notes: NoteStore) -> UplinkService:
         parts = self._parts
         return UplinkService(
             parts.outbox,
@@ -145,6 +146,7 @@ class Keeping:
             zone=parts.site.timezone,
             answers=self._releases.answers if self._releases is not None else tuple,
             packs=self._follower,
+            notes=lambda client, may_send: send_notes(client, notes, may_send),
         )
 
     def _asks(self) -> tuple[uuid.UUID, ...]:

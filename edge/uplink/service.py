@@ -41,6 +41,7 @@ from edge.uplink.route import interface_to, is_metered
 from edge.uplink.rules import Rules
 from edge.uplink.sender import Sender
 from edge.wire import NotEnrolled, ServerClient, Timeouts
+from edge.wire_bytes import on_the_link
 
 REFUSED_S: Final = 3600.0
 _WRONG_S: Final = 60.0
@@ -82,6 +83,7 @@ class UplinkService:
         zone: tzinfo,
         answers: Callable[[], Sequence[OriginalAnswer]] = tuple,
         packs: Packs | None = None,
+        notes: Callable[[ServerClient, Callable[[int], bool]], object] | None = None,
         pace: Pace | None = None,
         timeouts: Timeouts | None = None,
         route: Callable[[str], str | None] = interface_to,
@@ -96,6 +98,7 @@ class UplinkService:
             releases: originals that were let go; `None` sends none.
             answers: originals that were asked for and will not come, for the heartbeat.
             packs: fetches what the server offers; `None` fetches nothing.
+            notes: sends what the rider noted down, after each heartbeat; asks for each whether it may go.
             zone: of the site; the byte budget's day begins at its midnight.
             route: names the interface towards the server's URL.
         """
@@ -109,6 +112,7 @@ class UplinkService:
         self._answers = answers
         self._releases = releases
         self._packs = packs
+        self._notes = notes
         self._pace = pace or Pace()
         self._timeouts = timeouts
         self._route = route
@@ -312,7 +316,15 @@ class UplinkService:
             self._beat_due_s = now_s + _NO_HEARTBEATS_S
         else:
             self._on_orders(orders)
+        if self._notes is not None:
+            self._notes(link.client, self._may_note)
         return True
+
+    def _may_note(self, size_bytes: int) -> bool:
+        """A note holds a small picture, so it goes as stills do."""
+        room_bytes = self._rules.room_bytes(Load.STILLS)
+        fits = room_bytes is None or room_bytes >= on_the_link(size_bytes)
+        return fits and self._rules.heaviest() >= Load.STILLS
 
     def _spent(self) -> str:
         return _SPENT.both() if self._rules.heaviest() < Load.REPORTS else ""
