@@ -52,6 +52,7 @@ class Track:
         frame_count: how many frames it was really seen in, before thinning.
         seen_with: track ids seen in one frame together with this one: they are other things.
         moving: it moves over the ground (ego-motion taken out), see `detector.tracking`.
+        look_count: frames that were looked at from its first to its last; `None` when nobody counted.
     """
 
     track_id: str
@@ -62,6 +63,7 @@ class Track:
     frame_count: int
     seen_with: tuple[str, ...] = ()
     moving: bool = False
+    look_count: int | None = None
 
     @property
     def first_seen_at(self) -> datetime:

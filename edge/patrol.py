@@ -15,6 +15,7 @@ from dataclasses import replace
 import cv2
 
 from detector.frame import Frame
+from detector.geo.camera import VehicleCamera
 from detector.tracking import Tracker, TrackerLimits
 from edge.config import PatrolConfig
 from edge.coverage.recorder import Recorder
@@ -58,6 +59,7 @@ def run_patrol(config: PatrolConfig, outbox: Outbox, bar: ProgressBar | None = N
                     tracker_limits(source, plan.window),
                     # Its pose is in cameras.yaml: one that pans would be wrong about every place, not only motion.
                     standing_camera=plan.camera.observed_by == "fixed",
+                    camera=plan.camera if isinstance(plan.camera, VehicleCamera) else None,
                 )
                 watch = Watch(plan, tracker, verdicts, recorder.looks(), tally)
                 _SourcePatrol(plan, source, watch, tally, bar or ProgressBar(), pressed).run()
@@ -116,6 +118,7 @@ def tracker_limits(source: Source, window: Window) -> TrackerLimits:
         step_s = max(step_s, source.duration_s / (len(source.pictures) - 1))
     return replace(
         usual,
+        lost_looks=2 if window.every_m or window.by_motion else usual.lost_looks,
         lost_s=max(usual.lost_s, 2.5 * step_s),
         tentative_s=max(usual.tentative_s, 1.5 * step_s),
         confirm_hits=1 if isinstance(source, PictureSource) else usual.confirm_hits,

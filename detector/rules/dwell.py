@@ -10,12 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from math import ceil
-from typing import Literal
+from typing import Final, Literal
 
 from detector.geo.camera import ObservedBy
 from detector.hit import SeenBefore
 from detector.site.rulebook import Dwell
 from detector.tracks import Track
+
+PICTURES_PER_S: Final = 5.0
+"""The pace of looking for which the rules' numbers of frames were written."""
 
 Verdict = Literal["enough", "too_brief", "seen_once", "seen_too_soon"]
 """``too_brief`` is told in seconds; ``seen_once`` and ``seen_too_soon`` ask for another pass."""
@@ -48,7 +51,7 @@ def watched(dwell: Dwell, track: Track, earlier: SeenBefore | None, observed_by:
 def _verdict(dwell: Dwell, track: Track, since_s: float, passes: int, observed_by: ObservedBy) -> Verdict:
     if observed_by == "fixed":
         return "enough" if since_s >= dwell.fixed_min_s else "too_brief"
-    if track.frame_count < dwell.vehicle_min_observations:
+    if not _seen_often(track, dwell.vehicle_min_observations):
         return "too_brief"
     stared = track.dwell_s >= max(dwell.fixed_min_s, dwell.vehicle_min_s)
     if stared or (passes >= dwell.min_passes and since_s >= dwell.vehicle_min_s):
@@ -56,6 +59,20 @@ def _verdict(dwell: Dwell, track: Track, since_s: float, passes: int, observed_b
     if dwell.min_passes == 1:
         return "too_brief"
     return "seen_once" if passes == 1 else "seen_too_soon"
+
+
+def _seen_often(track: Track, frames: int) -> bool:
+    """Whether a track shows what so many frames show.
+
+    Where looks are metres apart, fewer of them show as much: two or more over the time of so many pictures at
+    `PICTURES_PER_S`, as long as the thing was found in half of the looks between.
+    """
+    if track.frame_count >= frames:
+        return True
+    lasted = track.dwell_s >= (frames - 1) / PICTURES_PER_S
+    return (
+        track.frame_count >= 2 and lasted and track.look_count is not None and track.look_count <= 2 * track.frame_count
+    )
 
 
 def fields(seen: Watched, dwell: Dwell, zone: tzinfo) -> dict[str, str]:

@@ -58,7 +58,7 @@ class Dwell:
     Attributes:
         fixed_min_s: seconds before a standing camera, and before a vehicle or drone that stops and watches.
         vehicle_min_s: seconds from the first sighting, on an earlier pass or on this one, to the last.
-        vehicle_min_observations: frames of this pass that show it.
+        vehicle_min_observations: frames of this pass that show it, at five a second; fewer of looks further apart.
         min_passes: passes that saw it, this one included. More is slower and accuses fewer who only stopped briefly.
     """
 

@@ -60,6 +60,12 @@ class BoxFilter:
         self._cov += dt_s * self._var_velocity + noise * dt_s**2 / 2
         self._var_velocity += noise * dt_s
 
+    def stand_at(self, xyxy: NDArray[np.float64]) -> None:
+        """It stands, and geometry says where it appears now: box (4,) px. Takes the place of what was predicted."""
+        self.seen = xyxy
+        self.state = _to_state(xyxy)
+        self.velocity = np.zeros(4)
+
     def correct(self, xyxy: NDArray[np.float64]) -> None:
         """Take in the measured box (4,) px."""
         self.seen = xyxy

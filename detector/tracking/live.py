@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.tracking.kalman import BoxFilter
+from detector.tracking.standing import Standing
 from detector.tracking.standstill import Standstill
 from detector.tracks import Observation, Track
 
@@ -50,6 +51,10 @@ class LiveTrack:
         confirmed: seen often and surely enough to be reported.
         last_at_s: when it was last seen, on the source's clock.
         lost: it was not seen in the frame before this one.
+        misses: frames looked at since it was last seen.
+        looks: frames looked at since it was first seen, that one included.
+        seen_at_look: how many they were when it was last seen.
+        standing: its place, where a vehicle's motion is known.
         seen_with: ordinals seen in one frame with it; a dict because it keeps the order.
     """
 
@@ -61,6 +66,10 @@ class LiveTrack:
     last_at_s: float
     confirmed: bool = False
     lost: bool = False
+    misses: int = 0
+    looks: int = 0
+    seen_at_look: int = 0
+    standing: Standing | None = None
     observations: ThinnedObservations = field(default_factory=ThinnedObservations)
     confidence_by_cue: dict[int, float] = field(default_factory=dict[int, float])
     seen_with: dict[int, str] = field(default_factory=dict[int, str])
@@ -81,6 +90,8 @@ class LiveTrack:
         self.confidence_by_cue[cue] = self.confidence_by_cue.get(cue, 0.0) + confidence
         self.last_at_s = at_s
         self.lost = False
+        self.misses = 0
+        self.seen_at_look = self.looks
 
     def meet(self, other: LiveTrack) -> None:
         """Remember that `other` was seen in the same frame; the oldest meeting is forgotten when the room is full."""
@@ -99,4 +110,5 @@ class LiveTrack:
             frame_count=self.observations.count,
             seen_with=tuple(self.seen_with[ordinal] for ordinal in sorted(self.seen_with)),
             moving=self.standstill.moving(),
+            look_count=self.seen_at_look,
         )

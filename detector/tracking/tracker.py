@@ -11,11 +11,13 @@ from detector.boxes import iou_matrix
 from detector.detections import Detections
 from detector.errors import InputError
 from detector.frame import Frame
+from detector.geo.camera import VehicleCamera
 from detector.tracking.associate import assign, cue_groups, lonely_pairs
 from detector.tracking.background import STILL, UNKNOWN, Background, BackgroundMotion
 from detector.tracking.companions import as_box, companions
 from detector.tracking.kalman import BoxFilter
 from detector.tracking.live import LiveTrack
+from detector.tracking.standing import StandingLook, StandingWorld
 from detector.tracking.standstill import Standstill
 from detector.tracks import Observation, Track
 
@@ -30,6 +32,8 @@ class TrackerLimits:
         lost_s: a track unseen for longer ends. Longer keeps ids through occlusion, but merges two bikes that swap
             places, and reports come later.
         tentative_s: the same for a track not yet confirmed.
+        lost_looks: nor does it end before it was missed in so many frames, however long they are apart.
+        sparse_s: looks further apart than this are linked by how the vehicle moved, where that is known.
         confirm_hits: frames a thing must be seen in. 1 suits folders of single pictures.
         confirm_confidence: what its confidences must add up to; faint things need more frames.
         sure_confidence: boxes from here on are matched first; fainter ones only continue what is nearby.
@@ -41,6 +45,8 @@ class TrackerLimits:
 
     lost_s: float = 2.0
     tentative_s: float = 0.5
+    lost_looks: int = 1
+    sparse_s: float = 0.15
     confirm_hits: int = 2
     confirm_confidence: float = 0.8
     sure_confidence: float = 0.45
@@ -89,6 +95,8 @@ class Tracker:
         limits: `TrackerLimits`.
         standing_camera: the camera is fixed to something that stands, so no motion is looked for in the picture:
             quicker, and nothing that drives through can pass for it. Never set it for a vehicle or a hand.
+        camera: on a vehicle: where a frame comes with a fix that tells how the vehicle moved, what stands is expected
+            where it must appear now, however far the vehicle drove between two looks.
     """
 
     def __init__(
@@ -98,12 +106,14 @@ class Tracker:
         limits: TrackerLimits | None = None,
         *,
         standing_camera: bool = False,
+        camera: VehicleCamera | None = None,
     ) -> None:
         self._source_id = source_id
         self._cue_names = cue_names
         self._groups = cue_groups(cue_names)
         self._limits = limits or TrackerLimits()
         self._motion = None if standing_camera else BackgroundMotion()
+        self._world = StandingWorld(camera) if camera is not None else None
         self._live: list[LiveTrack] = []
         self._next_ordinal = 0
         self._scene: int | None = None
@@ -119,11 +129,14 @@ class Tracker:
         ended = self._end_all() if frame.scene != self._scene else []
         self._scene = frame.scene
         background = self._background(frame, detections)
+        look = self._look_around(frame)
         self._predict(frame.monotonic_s, background)
+        if look is not None:
+            self._expect_standing(look, detections)
         matched = self._match(detections)
         for index in self._unmatched(matched, detections):
             matched[index] = self._begin(detections, index, frame)
-        self._see(frame, detections, matched)
+        self._see(frame, detections, matched, look)
         ended += self._end_lost(frame.monotonic_s)
         assignments = sorted((track.ordinal, track.track_id, index) for index, track in matched.items())
         return self._report(ended, tuple((track_id, index) for _, track_id, index in assignments))
@@ -155,6 +168,23 @@ class Tracker:
         for track in self._live:
             track.box.predict(dt_s, background.affine, lost=track.lost)
             track.standstill.carry(background)
+
+    def _look_around(self, frame: Frame) -> StandingLook | None:
+        """From where the vehicle is now; `None` where looks are so close that boxes overlap, and when nobody knows."""
+        if self._world is None or frame.monotonic_s - self._at_s < self._limits.sparse_s:
+            return None
+        return self._world.look(frame)
+
+    def _expect_standing(self, look: StandingLook, detections: Detections) -> None:
+        known = [(track, track.standing) for track in self._live if track.standing and look.knows(track.standing)]
+        if not known:
+            return
+        cue = np.array([track.cue for track, _ in known], np.int64)
+        possible = self._groups[cue][:, None] == self._groups[detections.cue]
+        boxes = look.expected([thing for _, thing in known], detections.xyxy.astype(np.float64), possible)
+        for (track, _), xyxy in zip(known, boxes, strict=True):
+            if np.isfinite(xyxy).all():
+                track.box.stand_at(xyxy)
 
     def _match(self, detections: Detections) -> dict[int, LiveTrack]:
         """Track by index of its box: sure boxes first, faint ones next, then what moved clear of its last box."""
@@ -226,15 +256,21 @@ class Tracker:
         self._live.append(track)
         return track
 
-    def _see(self, frame: Frame, detections: Detections, matched: dict[int, LiveTrack]) -> None:
+    def _see(
+        self, frame: Frame, detections: Detections, matched: dict[int, LiveTrack], look: StandingLook | None
+    ) -> None:
         height_px, width_px = frame.image.shape[:2]
         track_ids = {index: track.track_id for index, track in matched.items()}
         for track in self._live:
             track.lost = True
+            track.misses += 1
+            track.looks += 1
         for index, track in matched.items():
             xyxy, confidence = detections.xyxy[index].astype(np.float64), float(detections.confidence[index])
             track.see(xyxy, int(detections.cue[index]), confidence, frame.monotonic_s)
             track.standstill.observe(xyxy, frame.monotonic_s, width_px, height_px)
+            if look is not None:
+                track.standing = look.seen(track.standing, xyxy)
             track.observations.append(
                 Observation(
                     frame_id=frame.frame_id,
@@ -267,13 +303,16 @@ class Tracker:
         ended = [
             track
             for track in self._live
-            if track.lost and at_s - track.last_at_s > (limits.lost_s if track.confirmed else limits.tentative_s)
+            if track.misses >= limits.lost_looks
+            and at_s - track.last_at_s > (limits.lost_s if track.confirmed else limits.tentative_s)
         ]
         return self._end(ended)
 
     def _end_all(self) -> list[LiveTrack]:
         if self._motion is not None:
             self._motion.reset()
+        if self._world is not None:
+            self._world.reset()
         return self._end(list(self._live))
 
     def _end(self, ended: list[LiveTrack]) -> list[LiveTrack]:
