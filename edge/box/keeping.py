@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 
 from detector.errors import KerbwatchError
+from detector.evidence.privacy import PrivacyModels, open_privacy_models
 from detector.heartbeat import Orders
 from edge.alarms.alarms import Alarms
 from edge.box.crew import Crew
@@ -71,7 +72,9 @@ class Keeping:
             if settings.page is not None:
                 pairings = Pairings(settings.state)
                 stack.callback(pairings.close)
-                self._page = PageServer(settings.page, parts.board, notes, pairings=pairings)
+                self._page = PageServer(
+                    settings.page, parts.board, notes, pairings=pairings, privacy=_own_privacy(settings)
+                )
                 self._page.start()
                 stack.callback(self._page.stop)
                 log.info("the rider's page is up", address=self._page.address)
@@ -160,3 +163,8 @@ class Keeping:
             self._releases.ordered(orders)
         if self._follower is not None:
             self._follower.order(orders.pack)
+
+
+def _own_privacy(settings: BoxSettings) -> PrivacyModels:
+    """Networks for the page's threads alone: those of the judging thread are not for two at once."""
+    return open_privacy_models(settings.face_model, settings.plate_model)
