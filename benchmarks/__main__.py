@@ -15,6 +15,7 @@ BENCHMARKS = (
     "model_cost",
     "edge_throughput",
     "live_camera",
+    "gnss_live",
     "scenes",
     "privacy_recall",
     "appearance_roc",
