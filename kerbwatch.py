@@ -42,6 +42,7 @@ class Entry:
 ENTRIES: dict[str, Entry] = {
     "patrol": Entry("edge.cli", "patrol", "Run a patrol over video or pictures: sealed reports out. 巡查"),
     "box": Entry("edge.box.cli", "app", "The unattended box on a vehicle: run, check, doctor. 车载终端"),
+    "outbox": Entry("edge.outbox_cli", "app", "What a box has to send: list, show, let go what was held. 发件箱"),
     "originals": Entry("edge.vault.cli", "app", "Unblurred originals on a box: list, open on record, rotate. 原件"),
     "pack": Entry("edge.fleet.cli", "app", "Fleet packs: build, sign, check, install, go back. 下发包"),
     "coverage": Entry("edge.coverage.cli", "coverage", "Which ground was looked at, how often and how well. 覆盖"),

@@ -52,18 +52,24 @@ class Outbox(OutboxRoom):
         self._lock_fd = lock_fd
 
     @staticmethod
-    def open(folder: Path, *, key: DeviceKey | None = None, quota: Quota | None = None) -> Outbox:
+    def open(folder: Path, *, key: DeviceKey | None = None, quota: Quota | None = None, alone: bool = True) -> Outbox:
         """Open or make the outbox of a state folder, and clear away what a kill left half done.
 
         Args:
             folder: holds the database, the lock and the evidence.
             key: seals the reports; by default the key of this folder, made on first start.
             quota: by default `Quota()`.
+            alone: hold the folder. Without it, beside a running box, an outbox that is there can be read and what
+                was held be released, but nothing may be put.
 
         Raises:
             TransientError: another process holds the folder; the disk is full.
             InputError: the folder cannot be written, or key or database are damaged.
         """
+        if not alone:
+            if not (folder / DATABASE_FILE).exists():
+                raise InputError(f"{folder} holds no outbox: name the box's state folder")
+            return Outbox(folder, key or open_key(folder), quota or Quota(), -1, connect(folder / DATABASE_FILE))
         make_dir(folder, mode=0o700)
         lock_fd = hold(folder)
         try:
@@ -80,8 +86,8 @@ class Outbox(OutboxRoom):
     def close(self) -> None:
         """Release the folder; a second call does nothing."""
         with self._mutex:
+            self._database.close()
             if self._lock_fd >= 0:
-                self._database.close()
                 os.close(self._lock_fd)
                 self._lock_fd = -1
 
@@ -114,6 +120,8 @@ class Outbox(OutboxRoom):
         found = self.known(hit_key)
         if found is not None:
             return found
+        if self._lock_fd < 0:
+            raise InputError(f"{self._folder} is not held: only the box itself puts reports there")
         report_id = uuid.uuid4()
         body, files = build(report_id)
         _check_belongs(hit_key, report_id, body, files)
