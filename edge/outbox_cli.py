@@ -1,4 +1,4 @@
-"""`kerbwatch outbox`: what waits on a box, what is wrong with it, letting go what was held; beside a running box too."""
+"""`kerbwatch outbox`: what waits on a box, what is wrong with it, letting go what was held. Also beside a running box."""
 
 from __future__ import annotations
 
