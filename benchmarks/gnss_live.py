@@ -86,10 +86,9 @@ def run(delay_s: float, seconds: float) -> None:
             over.set()
             speaker.join()
     known = np.isfinite(off_m)
-    print(
-        f"first byte after {delay_s:.2f} s: {known.sum()} of {len(known)} places known, "
-        f"wait mean {waits_s.mean():.2f} s, max {waits_s.max():.2f} s; time by {clock.told_by} {error_s:+.2f} s, place {np.nanmean(off_m):+.2f} m"
-    )
+    print(f"first byte after {delay_s:.2f} s: {known.sum()} of {len(known)} places known", end=", ")
+    print(f"wait mean {waits_s.mean():.2f} s, max {waits_s.max():.2f} s", end="; ")
+    print(f"time by {clock.told_by} {error_s:+.2f} s, place {np.nanmean(off_m):+.2f} m")
 
 
 def main() -> None:
