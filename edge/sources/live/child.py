@@ -18,8 +18,11 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections import deque
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from edge.sources.live.address import LiveAddress, LiveKind
@@ -143,12 +146,14 @@ class _Camera:
 
     def __init__(self, opened: Opened, held: _Held, outlet: _Outlet) -> None:
         from edge.sources.live.forwarding import Forwarder
+        from edge.sources.live.pacing import Arrivals, Skipping
         from edge.sources.live.whole import WholePictures
         from edge.sources.motion import MotionMeter
 
         self._opened, self._held, self._outlet = opened, held, outlet
         self._forwarder = Forwarder(opened.stream)
         self._whole = WholePictures()
+        self._arrivals, self._skipping = Arrivals(), Skipping()
         self._motion = MotionMeter()
         self._seq = 0
         self._arrived_s: dict[int, float] = {}
@@ -156,9 +161,14 @@ class _Camera:
     def read(self, packets: Any) -> None:
         """Decode every packet, forward it, tell of its pictures."""
         for packet in packets:
-            arrived_s = time.monotonic()
+            now_s = time.monotonic()
+            stamp = packet.pts if packet.dts is None else packet.dts
+            stamp_s = None if stamp is None else float(stamp * packet.time_base)
+            arrived_s = self._arrivals.undisturbed_s(stamp_s, now_s)
             for message in self._forwarder.messages(packet, arrived_s):
                 self._outlet.send(message)
+            if self._skipping.skips(behind_s=now_s - arrived_s, now_s=now_s, is_key=packet.is_keyframe):
+                continue
             self._note_arrival(packet.pts, arrived_s)
             for picture in self._whole.decode(packet):
                 self._tell(picture, arrived_s)
@@ -186,6 +196,7 @@ class _Camera:
 def main() -> int:
     """Serve one camera until it ends, the parent leaves, or something breaks."""
     orders, outlet = sys.stdin.buffer, _Outlet(_private_stdout())
+    _tell_of_faults(outlet)
     _bind_to_parent()
     start = Start.from_line(orders.readline())
     if os.getppid() != start.parent_pid:
@@ -207,6 +218,20 @@ def main() -> int:
     return 1
 
 
+def _tell_of_faults(outlet: _Outlet) -> None:
+    """A fault of our own, in either thread, ends the process, and the parent learns where it was. Never its text."""
+
+    def tell(kind: type[BaseException], error: BaseException | None, at: TracebackType | None) -> None:
+        del error
+        where = traceback.extract_tb(at)[-1:]
+        places = "".join(f" in {Path(place.filename).name}:{place.lineno}" for place in where)
+        outlet.send(TroubleMessage(f"its decoder has a fault ({kind.__name__}{places})"))
+        os._exit(os.EX_SOFTWARE)
+
+    sys.excepthook = tell
+    threading.excepthook = lambda args: tell(args.exc_type, args.exc_value, args.exc_traceback)
+
+
 def _private_stdout() -> int:
     """Messages get the descriptor of standard output; what a library prints goes nowhere."""
     fd = os.dup(1)
@@ -222,6 +247,8 @@ def _bind_to_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # No core dump: it would hold the password.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # When memory runs out, the kernel takes this process before the box: it is replaced within a second.
+    Path("/proc/self/oom_score_adj").write_text("500")
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES_MAX, _MEMORY_BYTES_MAX))
 
 

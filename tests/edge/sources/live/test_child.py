@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+from contextlib import suppress
+from pathlib import Path
 
 from edge.sources.live.address import LiveAddress, LiveKind
 from edge.sources.live.child import Start
 from edge.sources.live.decoder_process import child_command, child_environment
+from edge.sources.live.messages import Message, MessageReader, PictureMessage, TroubleMessage, encode_order
 
 HEAVY = {"cv2", "onnxruntime", "shapely", "pyproj", "pydantic", "yaml", "httpx", "rich", "PIL", "cryptography"}
 
@@ -48,3 +52,27 @@ def test_without_orders_it_ends():
     )
     # It was told of a parent that is not its own: then the real one has died meanwhile.
     assert (done.returncode, done.stdout) == (0, b"")
+
+
+def test_a_fault_of_our_own_is_told_from_either_thread(bikes_clip: Path):
+    address = LiveAddress(LiveKind.FILE, str(bikes_clip), loop=True)
+    with subprocess.Popen(
+        child_command("edge.sources.live.child"),
+        env=child_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        bufsize=0,
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(Start(address, None, os.getpid(), 999, 5.0, 5.0).to_line())
+        reader, told = MessageReader(), list[Message]()
+        while data := child.stdout.read(100_000):
+            told += reader.feed(data)
+            if any(isinstance(message, PictureMessage) for message in told):
+                # There is no memory 999 to put it into.
+                with suppress(BrokenPipeError):
+                    child.stdin.write(encode_order(0))
+    assert child.returncode == os.EX_SOFTWARE
+    assert isinstance(told[-1], TroubleMessage)
+    assert told[-1].text.startswith("its decoder has a fault (OSError in child.py:")
