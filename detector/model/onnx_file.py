@@ -69,6 +69,15 @@ class OnnxFile:
     model_rest: tuple[Field, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One input or output as the file declares it; `kind` is the number of its type, an unnamed axis is `None`."""
+
+    name: str
+    kind: int
+    shape: tuple[int | str | None, ...]
+
+
 def fields(message: Raw) -> Iterator[Field]:
     """The fields of a message in their order.
 
@@ -124,6 +133,17 @@ def write(network: OnnxFile) -> bytes:
     return _message((*network.model_rest, (7, _BYTES, _message((*graph, *network.graph_rest)))))
 
 
+def ports(network: OnnxFile) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
+    """Inputs, without the constants that old files list among them, and outputs.
+
+    Raises:
+        UnreadableError: one is no tensor, or does not tell its shape.
+    """
+    inputs = tuple(_port(value) for number, _, value in network.graph_rest if number == 11)
+    outputs = tuple(_port(value) for number, _, value in network.graph_rest if number == 12)
+    return tuple(port for port in inputs if port.name not in network.tensors), outputs
+
+
 def tensor_shape(tensor: Raw) -> tuple[int, ...]:
     """Shape of a constant."""
     sizes: list[int] = []
@@ -150,6 +170,26 @@ def float_tensor(name: str, values: NDArray[np.float32]) -> bytes:
     sizes = [(1, _VARINT, _encoded(size)) for size in values.shape]
     raw = np.ascontiguousarray(values, "<f4").tobytes()
     return _message((*sizes, (2, _VARINT, _encoded(_FLOAT32)), (8, _BYTES, name.encode()), (9, _BYTES, raw)))
+
+
+def _port(message: Raw) -> Port:
+    kind = _only(_only(message, 2), 1)
+    axes = [_axis(value) for number, _, value in fields(_only(kind, 2)) if number == 1]
+    return Port(_text(message, 1), _number(_only(kind, 1)), tuple(axes))
+
+
+def _axis(message: Raw) -> int | str | None:
+    for number, _, value in fields(message):
+        if number in (1, 2):
+            return _number(value) if number == 1 else str(value, "utf-8")
+    return None
+
+
+def _only(message: Raw, number: int) -> Raw:
+    found = [value for one, _, value in fields(message) if one == number]
+    if len(found) != 1:
+        raise UnreadableError(f"field {number} is there {len(found)} times")
+    return found[0]
 
 
 def _raw(tensor: Raw, data_type: int) -> Raw | None:

@@ -16,7 +16,10 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from detector.errors import BundleError
 from detector.model.lighten import lighten
+from detector.model.onnx_file import Port, UnreadableError, ports, read
 
+_KINDS = {1: "float", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 10: "float16", 11: "double", 16: "bfloat16"}
+"""Types of tensors by their number in ONNX files."""
 _LOAD_ERRORS = (
     ort_errors.EPFail,
     ort_errors.Fail,
@@ -78,11 +81,27 @@ class OnnxSession:
 
 
 def model_ports(model: bytes) -> tuple[tuple[ModelPort, ...], tuple[ModelPort, ...]]:
-    """Inputs and outputs that an ONNX file really has; nothing is optimised, so this is quick.
+    """Inputs and outputs that an ONNX file declares.
+
+    Read from the file itself, where it is of a usual form: ONNX Runtime takes 0.1 s and keeps 30 MB to tell as much.
 
     Raises:
         BundleError: ONNX Runtime cannot load the network.
     """
+    try:
+        inputs, outputs = ports(read(model))
+        return tuple(map(_declared, inputs)), tuple(map(_declared, outputs))
+    except UnreadableError:
+        return _loaded_ports(model)
+
+
+def _declared(port: Port) -> ModelPort:
+    if port.kind not in _KINDS:
+        raise UnreadableError(f"{port.name} is of type {port.kind}")
+    return ModelPort(port.name, f"tensor({_KINDS[port.kind]})", port.shape)
+
+
+def _loaded_ports(model: bytes) -> tuple[tuple[ModelPort, ...], tuple[ModelPort, ...]]:
     options = _options(threads=1)
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = _load(model, options)

@@ -11,8 +11,8 @@ import onnxruntime as ort
 import pytest
 
 from detector.model.lighten import lighten
-from detector.model.onnx_file import Node, OnnxFile, UnreadableError, fields, float_tensor, read, write
-from detector.model.session import OnnxSession
+from detector.model.onnx_file import Node, OnnxFile, UnreadableError, fields, float_tensor, ports, read, write
+from detector.model.session import OnnxSession, model_ports
 from tests.detector.model.onnx_bytes import constant_network
 
 RNG = np.random.default_rng(3)
@@ -162,3 +162,26 @@ def test_the_session_runs_the_light_network(monkeypatch: pytest.MonkeyPatch) -> 
     picture = RNG.normal(size=(1, 3, 16, 24)).astype(np.float32)
     np.testing.assert_allclose(OnnxSession(model).run(picture), answers(model, picture), atol=1e-4)
     assert seen == [model]
+
+
+@pytest.mark.parametrize("bundle", ["street-n", "aerial-n", "appearance-n"])
+def test_ports_are_told_as_onnxruntime_tells_them(bundle: str, zoo_street: Path) -> None:
+    model = (zoo_street.parent / bundle / "model.onnx").read_bytes()
+    session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
+    for told, real in zip(model_ports(model), (session.get_inputs(), session.get_outputs()), strict=True):
+        assert [(port.name, port.dtype, port.shape) for port in told] == [
+            (port.name, port.type, tuple(port.shape)) for port in real
+        ]
+
+
+def test_ports_that_the_file_does_not_tell_are_asked_from_onnxruntime() -> None:
+    told = read(constant_network(np.zeros((1, 6, 4), np.float32)))
+    untold = [
+        (12, 2, b"\x0a\x07output0") if number == 12 else (number, kind, value)
+        for number, kind, value in told.graph_rest
+    ]
+    model = write(replace(told, graph_rest=tuple(untold)))
+    with pytest.raises(UnreadableError, match="is there 0 times"):
+        ports(read(model))
+    (output,) = model_ports(model)[1]
+    assert (output.name, output.dtype, output.shape) == ("output0", "tensor(float)", (1, 6, 4))
