@@ -104,3 +104,57 @@ def gnss(
     found = watch_gnss(settings.gnss, once=once)
     if not found:
         raise typer.Exit(TransientError.exit_code)
+
+
+@app.command()
+def page(
+    config: Config,
+    forget: Annotated[bool, typer.Option("--forget", help="End every pairing. 解除所有手机的配对")] = False,
+) -> None:
+    """Show a code that pairs one phone with the rider's page, good for ten minutes. 显示手机配对码"""
+    from edge.box.settings import load_settings
+    from edge.page.pairing import CODE_LIFE_S, Pairings
+
+    settings = load_settings(config)
+    if settings.page is None:
+        raise InputError(f"{config} turns the rider's page off (page: null)")
+    with Pairings(settings.state) as pairings:
+        if forget:
+            typer.echo(f"已解除 {pairings.forget()} 部手机的配对 · phones unpaired")
+            return
+        code = pairings.new_code()
+    typer.echo(f"配对码 code: {code}  ({CODE_LIFE_S / 60:.0f} 分钟内有效 minutes)")
+    typer.echo(f"手机打开 open on the phone: http://{settings.page.host}:{settings.page.port}")
+
+
+@app.command()
+def unit(
+    config: Config,
+    user: Annotated[
+        str | None, typer.Option(help="User to run as; left out, systemd makes one. 运行用户", show_default=False)
+    ] = None,
+) -> None:
+    """Print the systemd unit of this box. 输出 systemd 服务文件"""
+    from edge.box.settings import load_settings
+    from edge.box.unit import unit_text
+
+    typer.echo(unit_text(load_settings(config), config.absolute(), user=user), nl=False)
+
+
+@app.command()
+def doctor(
+    config: Config,
+    model: Annotated[
+        Path | None, typer.Option(help="Model bundle when the configuration names none. 默认模型包", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON. 输出 JSON")] = False,
+) -> None:
+    """Look at everything the box needs; says what is wrong and what to do. 体检
+
+    Exit codes: 0 all well, 1 warnings, 2 something is bad.
+    """
+    from edge.box.doctor import examine, report
+
+    worst = report(examine(config, model), as_json=as_json, write=typer.echo)
+    if worst:
+        raise typer.Exit(worst)

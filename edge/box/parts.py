@@ -79,8 +79,8 @@ def open_parts(settings: BoxSettings, shipped_model: Path | None, *, allow_files
     addresses = [parse_address(camera.address, allow_files=allow_files) for camera in settings.cameras]
     for camera in settings.cameras:
         _check_pose(site, camera)
-    detector = _open_model(settings, shipped_model)
-    privacy = _open_privacy(settings, detector)
+    detector = open_model(settings, shipped_model)
+    privacy = open_privacy(settings, detector)
     evidence = settings.evidence
     with ExitStack() as stack:
         key = open_key(settings.state)
@@ -159,7 +159,7 @@ def _check_pose(site: Site, camera: CameraSettings) -> None:
         )
 
 
-def _open_model(settings: BoxSettings, shipped_model: Path | None) -> Detector:
+def open_model(settings: BoxSettings, shipped_model: Path | None) -> Detector:
     model = settings.model or shipped_model
     if model is None:
         raise InputError("no model bundle is known: name one in box.yaml (model: DIR)")
@@ -167,7 +167,7 @@ def _open_model(settings: BoxSettings, shipped_model: Path | None) -> Detector:
     return open_detector(model, threads=settings.threads, backend=settings.backend, trust=trust)
 
 
-def _open_privacy(settings: BoxSettings, detector: Detector) -> PrivacyModels:
+def open_privacy(settings: BoxSettings, detector: Detector) -> PrivacyModels:
     """Whether people can be blurred at all must show now, not at the first report."""
     privacy = open_privacy_models(settings.face_model, settings.plate_model)
     blur_people(np.zeros((64, 64, 3), np.uint8), Detections.empty(detector.cue_names), privacy)
