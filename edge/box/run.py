@@ -23,6 +23,7 @@ from detector.errors import TransientError
 from detector.frame import Fix
 from edge.alarms.alarms import Alarms
 from edge.assemble import software_version
+from edge.box.allocator import give_back_early
 from edge.box.crew import Crew
 from edge.box.health import BoxHealth, GnssHealth, LinkHealth, StoreHealth
 from edge.box.keeping import Keeping
@@ -50,6 +51,7 @@ def run_box(path: Path, shipped_model: Path | None, *, allow_files: bool = False
     """
     # OpenCV's own threads cost more CPU than they save on pictures of this size, next to a busy network.
     cv2.setNumThreads(1)
+    give_back_early()
     own = load_settings(path)
     packs = PackStore.open(own)
     decision = packs.begin_start()
