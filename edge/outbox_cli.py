@@ -1,4 +1,4 @@
-"""`kerbwatch outbox`: what waits on a box, what is wrong with it, letting go what was held. Also beside a running box."""
+"""`kerbwatch outbox`: what waits on a box, what is wrong with it, letting go what was held; while the box runs, too."""
 
 from __future__ import annotations
 

@@ -7,14 +7,17 @@ outbox: each report once, each file whole.
 
 from __future__ import annotations
 
+import atexit
 import random
+import shutil
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -122,7 +125,8 @@ class Field:
     def audit(self) -> tuple[int, int, list[str]]:
         """Lost, doubled, and what else is wrong, by the server's own database and files."""
         sent = {str(report.report_id): report.sealed for report in self.outbox.reports()}
-        at_server = stored_reports(self.server.data)
+        mine = self.outbox.device_id
+        at_server = [report for report in stored_reports(self.server.data) if report.device_id == mine]
         stored = {report.report_id: report.sealed for report in at_server}
         lost = len(sent.keys() - stored.keys()) + sum(report.missing_files for report in at_server)
         doubled = len(at_server) - len({report.hit_key for report in at_server})
@@ -136,11 +140,21 @@ class Field:
         return lost, doubled, [*wrong, *self.outbox.troubles()]
 
 
+@cache
+def _server() -> KilledServer:
+    """One server for all rows; ended with this process."""
+    folder = Path(tempfile.mkdtemp(prefix="kerbwatch-faults-server-"))
+    server = KilledServer(folder, _SITE)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(server.kill)  # the last one registered is the first to run
+    server.start()
+    return server
+
+
 @contextmanager
 def playing_field(folder: Path, seed: int, failing: float, faults: Sequence[str]) -> Generator[Field]:
     """Everything running; ended at the end of the block."""
-    server = KilledServer(folder, _SITE)
-    server.start()
+    server = _server()
     link = FaultyProxy(server.port, failing=0.0, seed=seed, faults=faults)
     try:
         state = folder / "state"
@@ -171,7 +185,6 @@ def playing_field(folder: Path, seed: int, failing: float, faults: Sequence[str]
                 service.stop()
     finally:
         link.close()
-        server.kill()
 
 
 def bad_link(failing: float, kinds: Sequence[str], times: int, seed: int, folder: Path) -> RowResult:
@@ -191,8 +204,8 @@ def jumping_clock(times: int, seed: int, folder: Path) -> RowResult:
         box.keep_sending(lambda: box.time.steps, times, lambda: box.time.jump(chance))
         lost, doubled, wrong = box.audit()
         today = datetime.now(UTC).date()
+        payload_bytes = sum(path.stat().st_size for report in box.outbox.reports() for path in report.files)
         counted = {day: box.outbox.sent_bytes(str(today + timedelta(days=day))) for day in (-1, 0, 1)}
-    payload_bytes = sum(path.stat().st_size for path in stored_files(box.server.data))
     if sum(counted.values()) < payload_bytes:
         wrong.append(f"{counted} bytes counted, but {payload_bytes} were stored")
     note = f"bytes counted by day: {counted}; a clock set back opens no second budget"
