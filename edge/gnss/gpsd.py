@@ -31,7 +31,7 @@ PORT: Final = 2947
 
 _QUALITIES = {2: "dgnss", 3: "rtk_fixed", 4: "rtk_float", 5: "estimated", 6: "estimated"}
 _SIMULATED = 8
-WATCH = b'?WATCH={"enable":true,"json":true};\n'
+WATCH = b'?WATCH={"enable":true,"json":true,"pps":true};\n'
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +158,7 @@ class GpsdReader:
         self.tally: Counter[str] = Counter()
         self._hdop: float | None = None
         self._gst: dict[str, Any] = {}
+        self._cycle: tuple[float | None, float] = (None, 0.0)
         self._waiting: Heard | None = None
         self._last: datetime | None = None
 
@@ -174,7 +175,7 @@ class GpsdReader:
 
     def feed(self, line: bytes, heard_s: float = 0.0) -> list[Heard]:
         """Take a line; the fix of the moment that it ends, if it ends one."""
-        tpv = self._report(line)
+        tpv = self._report(line, heard_s)
         fix = self._fix(tpv) if tpv is not None else None
         if fix is None:
             return []
@@ -189,8 +190,13 @@ class GpsdReader:
         else:
             self.moments += open_ is None
             self._reports = 1 if open_ is None else self._reports + 1
-            self._waiting = Heard(fix, heard_s if open_ is None else open_.heard_s)
+            self._waiting = Heard(fix, self._begun_s(fix, heard_s) if open_ is None else open_.heard_s)
         return done
+
+    def _begun_s(self, fix: Fix, heard_s: float) -> float:
+        """When the first word of a fix's cycle came, if gpsd told."""
+        second, begun_s = self._cycle
+        return begun_s if second == int(fix.at.timestamp()) else heard_s
 
     def forget_time(self) -> None:
         """Take the next fix whatever its time is: the receiver has set its clock back."""
@@ -207,7 +213,7 @@ class GpsdReader:
         self._last = done.fix.at
         return [done]
 
-    def _report(self, line: bytes) -> dict[str, Any] | None:
+    def _report(self, line: bytes, heard_s: float) -> dict[str, Any] | None:
         """A TPV report; what the others tell is noted."""
         if not line.strip():
             return None
@@ -229,6 +235,9 @@ class GpsdReader:
                 self.satellites = None if satellites is None else int(satellites)
             case "GST":
                 self._gst = report
+            case "TOFF":
+                # Sent (for "pps") when a cycle's first sentence comes; TPV waits for its last.
+                self._cycle = _number(report, "real_sec"), heard_s
             case "DEVICES":
                 devices = report.get("devices")
                 self.devices = len(devices) if isinstance(devices, list) else 0

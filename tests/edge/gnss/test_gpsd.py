@@ -21,6 +21,7 @@ import pytest
 
 from detector.errors import InputError, SourceError, TransientError
 from edge.gnss import GpsdAddress, LogCounts, live_fixes, read_gpsd, read_log, read_nmea
+from edge.gnss.gpsd import GpsdReader
 from tests.edge.nmea import drive_east
 
 NOON = datetime(2026, 5, 17, 12, 0, tzinfo=UTC)
@@ -111,6 +112,14 @@ def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
 def test_an_nmea_log_is_told_apart(tmp_path: Path) -> None:
     log = drive_east(tmp_path / "a.nmea", NOON, 3)
     assert read_log(log) == read_nmea(log)
+
+
+def test_a_cycle_begins_when_gpsd_says_so() -> None:
+    reader = GpsdReader()
+    toff = {"class": "TOFF", "device": "/dev/ttyACM0", "real_sec": int(NOON.timestamp()), "real_nsec": 0}
+    for report, heard_s in ((toff, 5.0), (tpv(0), 5.4), (tpv(1), 6.5)):
+        done = reader.feed(json.dumps(report).encode(), heard_s)
+    assert [heard.heard_s for heard in [*done, *reader.flush()]] == [5.0, 6.5]  # of the second one nothing was said
 
 
 @pytest.mark.parametrize(
