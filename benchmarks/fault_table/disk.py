@@ -96,11 +96,23 @@ class Disk:
 
     def _rename(self, path: str, to: str) -> None:
         file = self._now[path]
-        if dirname(path) == dirname(to):
+        if file.is_folder:
+            self._rename_folder(path, to)
+        elif dirname(path) == dirname(to):
             self._change(_Named(dirname(path), {path: None, to: file}))
         else:
             self._name(to, file)
             self._change(_Named(dirname(path), {path: None}))
+
+    def _rename_folder(self, path: str, to: str) -> None:
+        """Within one folder: what is in it moves along, what of that was not synced stays unsynced."""
+        inside = [name for name in (*self._now, *self._synced) if name.startswith(f"{path}/")]
+        moved = {name: to + name.removeprefix(path) for name in (path, *inside)}
+        now = {moved[name]: file for name, file in self._now.items() if name in moved}
+        synced = {moved[name]: file for name, file in self._synced.items() if name in moved}
+        self._since = [_elsewhere(change, moved) for change in self._since]
+        self._change(_Named(dirname(path), {**dict.fromkeys(moved), **synced, to: self._now[path]}))
+        _put(self._now, _Named(dirname(path), dict(now)))
 
     def _change(self, change: _Named) -> None:
         _put(self._now, change)
@@ -126,6 +138,13 @@ def write_image(image: dict[str, bytes | None], folder: Path) -> None:
         else:
             (folder / path).write_bytes(data)
             (folder / path).chmod(0o600)
+
+
+def _elsewhere(change: _Named, moved: dict[str, str]) -> _Named:
+    """A change in a folder that was renamed meanwhile; one of the folder's own name stays what it was."""
+    if change.folder not in moved:
+        return change
+    return _Named(moved[change.folder], {moved.get(name, name): file for name, file in change.names.items()})
 
 
 def _put(names: dict[str, _File], change: _Named) -> None:

@@ -1,9 +1,9 @@
 """The one file a pack travels in: a plain tar, the same bytes for the same content.
 
 ``SHA256SUMS`` comes first, ``SHA256SUMS.sig`` second, the other files follow by path. Every header is one block of
-512 bytes for a plain file; links, devices, folders and the headers that carry longer names are refused, so that there
-is nothing in an archive but paths and bytes. All headers are read, and all sizes and paths judged, before a byte is
-written anywhere.
+512 bytes for a plain file; links, devices, folders and the headers that carry longer names are refused, and so is any
+header or filling that is not as `write_archive` writes it: there is nothing in an archive but paths and bytes, and one
+archive for each content. All headers are read, and all sizes and paths judged, before a byte is written anywhere.
 """
 
 from __future__ import annotations
@@ -50,9 +50,7 @@ def write_archive(files: Mapping[str, bytes]) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT, encoding="utf-8") as tar:
         for name in order:
-            info = tarfile.TarInfo(check_path(name))
-            info.size, info.mode, info.mtime = len(files[name]), 0o644, 0
-            tar.addfile(info, io.BytesIO(files[name]))
+            tar.addfile(_header(check_path(name), len(files[name])), io.BytesIO(files[name]))
     return out.getvalue()
 
 
@@ -94,6 +92,9 @@ def scan(file: BinaryIO, where: str) -> tuple[Entry, ...]:
         at = entry.begin + -(-entry.size_bytes // _BLOCK) * _BLOCK
         if at > size_bytes:
             raise PackError(f"{where} is cut inside {entry.path}: copy the pack again")
+        file.seek(entry.begin + entry.size_bytes)
+        if file.read(at - entry.begin - entry.size_bytes).strip(b"\0"):
+            raise PackError(f"{where} has bytes behind {entry.path}: copy the pack again")
     _check_end(file, at, size_bytes, where)
     _check_totals([(entry.path, entry.size_bytes) for entry in entries], where)
     if not entries or entries[0].path != SUMS:
@@ -137,15 +138,24 @@ def _entry(header: bytes, begin: int, where: str) -> Entry:
     if info.type != tarfile.REGTYPE or info.linkname:
         raise PackError(f"{where}: {info.name[:120]!r} is not a plain file; a pack holds nothing else: build it again")
     path = check_path(info.name)
+    if header != _header(path, info.size).tobuf(tarfile.USTAR_FORMAT, "utf-8", "strict"):
+        raise PackError(f"{where}: the header of {path} is not as kerbwatch pack writes it: copy the pack again")
     if not 0 <= info.size <= max_bytes(path):
         raise PackError(f"{where}: {path} has {info.size} bytes, at most {max_bytes(path)} are allowed")
     return Entry(path, begin, info.size)
 
 
+def _header(path: str, size_bytes: int) -> tarfile.TarInfo:
+    """The one way to write a file's header: nobody's, of no time."""
+    info = tarfile.TarInfo(path)
+    info.size, info.mode, info.mtime = size_bytes, 0o644, 0
+    return info
+
+
 def _check_end(file: BinaryIO, at: int, size_bytes: int, where: str) -> None:
     rest = size_bytes - at
-    if not 2 * _BLOCK <= rest <= tarfile.RECORDSIZE + 2 * _BLOCK:
-        raise PackError(f"{where} is cut, or has {rest} bytes behind its end: copy the pack again")
+    if rest != -(at + 2 * _BLOCK) % tarfile.RECORDSIZE + 2 * _BLOCK:
+        raise PackError(f"{where} is cut, or has bytes behind its end: copy the pack again")
     file.seek(at)
     if file.read(rest).strip(b"\0"):
         raise PackError(f"{where} has bytes behind its end: copy the pack again")

@@ -280,5 +280,5 @@ class PackStore:
     def _sweep(self, state: FleetState) -> None:
         try:
             self.places.sweep((state.current, state.previous))
-        except OSError as error:
-            log.warning("old packs cannot be removed", why=str(error.strerror))
+        except (OSError, KerbwatchError) as error:
+            log.warning("old packs cannot be removed", why=str(error))
