@@ -47,7 +47,12 @@ def _open(settings: Settings) -> Services:
     upgrade(database)
     evidence = EvidenceStore(settings.data / "evidence")
     uploads = UploadStore(
-        settings.data / "uploads", database, evidence, limits=settings.limits, life=settings.upload_life
+        settings.data / "uploads",
+        database,
+        evidence,
+        limits=settings.limits,
+        life=settings.upload_life,
+        originals_life=settings.originals_life,
     )
     uploads.expire(datetime.now(UTC))
     uploads.sweep()

@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     session_life: timedelta = timedelta(hours=12)
     upload_life: timedelta = timedelta(days=3)
     """An upload that has not moved for this long is dropped and begun anew."""
+    originals_life: timedelta = timedelta(days=30)
+    """An unblurred original that was asked for is deleted so long after it came, unless its case is confirmed."""
     limits: Limits = Limits()
 
     @property

@@ -34,6 +34,7 @@ from edge.sources.live.camera import open_camera
 from edge.sources.live.credentials import read_credentials
 from edge.triggers import Trigger
 from edge.vault.gather import VaultOriginals
+from edge.vault.keys import KeyFile
 from edge.vault.limits import VaultLimits
 from edge.vault.vault import Vault
 
@@ -89,7 +90,8 @@ def open_parts(settings: BoxSettings, shipped_model: Path | None, *, allow_files
         vault = None
         if evidence.originals:
             limits = VaultLimits.of(evidence)
-            vault = stack.enter_context(Vault.open(settings.state, limits=limits, at_server=_stored_at_server(outbox)))
+            keys = KeyFile(evidence.originals_key_file) if evidence.originals_key_file is not None else None
+            vault = stack.enter_context(Vault.open(settings.state, keys, limits, at_server=_stored_at_server(outbox)))
             # A kill between the originals and their report left originals that nothing names.
             vault.clear_orphans(lambda report_id: outbox.state_of(report_id) is not None)
         time = BoxTime()

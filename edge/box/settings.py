@@ -101,6 +101,9 @@ class EvidenceSettings(_Settings):
     """Keep the unblurred original of every report, encrypted."""
     originals_days: Annotated[int, Field(ge=1, le=3650)] = 15
     """Unconfirmed originals are deleted after so many days."""
+    originals_key_file: Path | None = None
+    """Where their master keys lie; `None` is `vault/vault.key` in the state folder. A file in a tmpfs, or one that the
+    TPM unseals at boot, also protects them from somebody who takes the whole box."""
     release: Literal["never", "on_request"] = "never"
     """Whether an original may leave the box when a person at the server asks for it, with a reason."""
     clip_before_s: Annotated[float, Field(ge=0, le=60)] = 5.0
@@ -198,7 +201,7 @@ def _absolute(settings: BoxSettings, base: Path) -> BoxSettings:
         return None if path is None else base / path
 
     cameras = tuple(c.model_copy(update={"credentials_file": at(c.credentials_file)}) for c in settings.cameras)
-    page = settings.page
+    page, evidence = settings.page, settings.evidence
     return settings.model_copy(
         update={
             "state": at(settings.state),
@@ -208,6 +211,7 @@ def _absolute(settings: BoxSettings, base: Path) -> BoxSettings:
             "plate_model": at(settings.plate_model),
             "trust": tuple(base / path for path in settings.trust),
             "page": page and page.model_copy(update={"metrics_token_file": at(page.metrics_token_file)}),
+            "evidence": evidence.model_copy(update={"originals_key_file": at(evidence.originals_key_file)}),
             "cameras": cameras,
         }
     )

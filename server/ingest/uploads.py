@@ -55,7 +55,14 @@ class UploadStore:
     """Uploads under way. Thread-safe; the folder belongs to one process."""
 
     def __init__(
-        self, folder: Path, database: Database, evidence: EvidenceStore, *, limits: Limits, life: timedelta
+        self,
+        folder: Path,
+        database: Database,
+        evidence: EvidenceStore,
+        *,
+        limits: Limits,
+        life: timedelta,
+        originals_life: timedelta,
     ) -> None:
         self._folder = folder
         self._database = database
@@ -64,6 +71,7 @@ class UploadStore:
         """Unblurred originals that were asked for; apart from the evidence, which any reviewer may see."""
         self._limits = limits
         self._life = life
+        self._originals_life = originals_life
         self._locks: dict[str, tuple[threading.Lock, int]] = {}
         self._locks_guard = threading.Lock()
         make_folder(folder)
@@ -166,7 +174,7 @@ class UploadStore:
     def expire(self, now: datetime) -> int:
         """Drops uploads that have not moved for their life, returns how many; and originals kept here long enough."""
         with self._database.write() as session:
-            over = receiving.delete_old(session, now=now)
+            over = receiving.delete_old(session, now=now, life=self._originals_life)
         for sha256 in over:
             self.originals.delete(sha256)
         with self._database.read() as session:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -16,9 +15,6 @@ from server.db.tables import Case, CaseState, Original, OriginalState, Report, S
 from server.errors import NotFound
 from server.originals import asking
 from server.storage import EvidenceStore
-
-LIFE: Final = timedelta(days=30)
-"""Kept here for so long after it arrived; longer while its case is confirmed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +71,8 @@ def look_at(
     return Look(original.media_type, chunks)
 
 
-def delete_old(session: Session, *, now: datetime, life: timedelta = LIFE) -> list[str]:
-    """Give up originals that have been here too long, unless their case is confirmed; gives hashes no row needs.
+def delete_old(session: Session, *, now: datetime, life: timedelta) -> list[str]:
+    """Give up originals that have been here for `life`, unless their case is confirmed; gives hashes no row needs.
 
     The caller deletes the files of these once the transaction is committed.
     """

@@ -16,7 +16,7 @@ from detector.heartbeat import OriginalAnswer
 from detector.report import Original, SealedReport
 from server.cases import history, workflow
 from server.db.tables import OriginalState
-from server.originals import asking, receiving
+from server.originals import asking
 from tests.server.harness import SEEN_AT, Running, begin, picture, problem, put, sealed, upload
 
 PICTURE = picture(77)
@@ -242,9 +242,9 @@ def test_deleted_when_its_time_is_over_unless_confirmed(running: Running, sent: 
         version = pages.get("/api/v1/cases/1").json()["version"]
         pages.post("/api/v1/cases/1/actions", json={"version": version, "action": {"action": "confirm"}})
     sha, now = hashlib.sha256(PICTURE).hexdigest(), datetime.now(UTC)
-    uploads.expire(now + receiving.LIFE - timedelta(hours=1))
+    uploads.expire(now + running.services.settings.originals_life - timedelta(hours=1))
     assert states(running) == ["stored", "at_box"]
-    uploads.expire(now + receiving.LIFE + timedelta(hours=1))
+    uploads.expire(now + running.services.settings.originals_life + timedelta(hours=1))
     assert uploads.originals.has(sha) is confirmed
     assert states(running)[0] == (OriginalState.STORED if confirmed else OriginalState.DELETED).value
     if not confirmed:
