@@ -42,7 +42,7 @@ _GNSS_HOLDS_S: Final = 3600.0
 mobile network."""
 _DRIFT: Final = 50e-6
 _SERVER_ERROR_MAX_S: Final = 300.0
-_SUSPENDED_S: Final = 1.0
+_SUSPENDED_S: Final = 0.1
 _SEGMENTS_MAX: Final = 64
 _LOOK_EVERY_S: Final = 0.2
 """How often the box's own clock is looked at."""
@@ -236,8 +236,9 @@ class BoxTime:
             return
         self._looked_s = now_s
         asleep_s = self._clocks.boot_s() - now_s
-        slept_s, self._asleep_s = asleep_s - self._asleep_s, asleep_s
+        slept_s = asleep_s - self._asleep_s
         if slept_s > _SUSPENDED_S:
+            self._asleep_s = asleep_s
             self._gnss = ClockWord()
             if self._server is not None:
                 self._server = replace(self._server, offset_s=self._server.offset_s + slept_s)

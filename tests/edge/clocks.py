@@ -17,12 +17,12 @@ class SetClocks:
     def __init__(self, system: datetime = NOON, real: datetime = NOON) -> None:
         self.utc_s = real.timestamp()
         self._system_off_s = system.timestamp() - self.utc_s
-        self._booted_s = self.utc_s - 1000.0
+        self._awake_s = 1000.0
         self._slept_s = 0.0
 
     def monotonic_s(self) -> float:
         """Stands still while suspended."""
-        return self.utc_s - self._booted_s - self._slept_s
+        return self._awake_s
 
     def system_s(self) -> float:
         """As it was set."""
@@ -30,7 +30,7 @@ class SetClocks:
 
     def boot_s(self) -> float:
         """Goes on while suspended."""
-        return self.utc_s - self._booted_s
+        return self._awake_s + self._slept_s
 
     def real(self) -> datetime:
         """The real time."""
@@ -39,6 +39,7 @@ class SetClocks:
     def run(self, seconds: float) -> None:
         """Time goes by."""
         self.utc_s += seconds
+        self._awake_s += seconds
 
     def suspend(self, seconds: float) -> None:
         """The machine sleeps."""

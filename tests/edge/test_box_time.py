@@ -228,6 +228,17 @@ def test_a_suspended_machine_is_noticed(tell: Callable[..., None]) -> None:
     assert abs(error_s(box, clocks)) < 0.3
 
 
+def test_short_sleeps_add_up() -> None:
+    clocks = SetClocks()
+    box = BoxTime(clocks)
+    by_server(box, clocks)
+    for _ in range(40):
+        clocks.suspend(0.07)
+        clocks.run(10.0)
+        assert abs(error_s(box, clocks)) < 0.3
+    assert box.steps == 0
+
+
 def test_small_differences_creep_and_never_go_back() -> None:
     clocks = SetClocks()
     box = BoxTime(clocks)
