@@ -21,5 +21,8 @@ def heartbeat(device: AsDevice, services: UsesServices, beat: Heartbeat) -> Orde
     A box says so once a minute; one that says so much more often gets 429.
     """
     services.beat_limit.attempt(device.id)
+    now = datetime.now(UTC)
+    # Heartbeats come while nothing is uploaded: what is kept here for a time only goes even then.
+    services.uploads.expire(now)
     with services.database.write() as session:
-        return beats.take(session, device.id, beat, now=datetime.now(UTC))
+        return beats.take(session, device.id, beat, now=now)

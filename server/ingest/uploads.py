@@ -173,10 +173,7 @@ class UploadStore:
 
     def expire(self, now: datetime) -> int:
         """Drops uploads that have not moved for their life, returns how many; and originals kept here long enough."""
-        with self._database.write() as session:
-            over = receiving.delete_old(session, now=now, life=self._originals_life)
-        for sha256 in over:
-            self.originals.delete(sha256)
+        self._expire_originals(now)
         with self._database.read() as session:
             old = list(session.scalars(select(Upload.id).where(Upload.expires_at <= now)))
         for upload_id in old:
@@ -184,13 +181,27 @@ class UploadStore:
                 self._discard(upload_id)
         return len(old)
 
-    def sweep(self) -> None:
-        """Removes what a kill can leave behind: part files without an upload, or of one that is complete."""
+    def _expire_originals(self, now: datetime) -> None:
         with self._database.read() as session:
+            if not receiving.old(session, now=now, life=self._originals_life):
+                return
+        with self._database.write() as session:
+            over = receiving.delete_old(session, now=now, life=self._originals_life)
+        for sha256 in over:
+            self.originals.delete(sha256)
+
+    def sweep(self) -> None:
+        """Removes what a kill can leave behind: part files without an upload, or of one that is complete, originals
+        that no row says are here."""
+        with self._database.read() as session:
+            here = set(session.scalars(select(Original.sha256).where(Original.state == OriginalState.STORED)))
             live = set(session.scalars(select(Upload.id).where(Upload.offset_bytes < Upload.length_bytes)))
         for part in self._folder.glob("*.part"):
             if part.stem not in live:
                 part.unlink()
+        for path in self.originals.folder.glob("??/*"):
+            if path.name not in here:
+                self.originals.delete(path.name)
 
     def _write(self, upload_id: str, at_offset: int, data: bytes) -> None:
         descriptor = os.open(self._part(upload_id), os.O_WRONLY | os.O_CREAT, 0o600)

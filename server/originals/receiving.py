@@ -71,12 +71,9 @@ def look_at(
     return Look(original.media_type, chunks)
 
 
-def delete_old(session: Session, *, now: datetime, life: timedelta) -> list[str]:
-    """Give up originals that have been here for `life`, unless their case is confirmed; gives hashes no row needs.
-
-    The caller deletes the files of these once the transaction is committed.
-    """
-    old = session.scalars(
+def old(session: Session, *, now: datetime, life: timedelta) -> list[Original]:
+    """Originals that have been here for `life`, and whose case is not confirmed."""
+    query = (
         select(Original)
         .join(Sighting, Sighting.report_id == Original.report_id)
         .join(Case, Case.id == Sighting.case_id)
@@ -85,12 +82,21 @@ def delete_old(session: Session, *, now: datetime, life: timedelta) -> list[str]
             Original.answered_at <= now - life,
             Case.state != CaseState.CONFIRMED,
         )
-    ).all()
-    for row in old:
+    )
+    return list(session.scalars(query))
+
+
+def delete_old(session: Session, *, now: datetime, life: timedelta) -> list[str]:
+    """Give up the `old` ones; gives hashes that no row needs any more.
+
+    The caller deletes the files of these once the transaction is committed.
+    """
+    over = old(session, now=now, life=life)
+    for row in over:
         row.state, row.answered_at = OriginalState.DELETED, now
         _tell(session, row, "deleted", "system", now)
     session.flush()
-    hashes = {row.sha256 for row in old}
+    hashes = {row.sha256 for row in over}
     needed = set(
         session.scalars(
             select(Original.sha256).where(Original.sha256.in_(hashes), Original.state == OriginalState.STORED)

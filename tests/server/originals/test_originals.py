@@ -16,7 +16,7 @@ from detector.heartbeat import OriginalAnswer
 from detector.report import Original, SealedReport
 from server.cases import history, workflow
 from server.db.tables import OriginalState
-from server.originals import asking
+from server.originals import asking, receiving
 from tests.server.harness import SEEN_AT, Running, begin, picture, problem, put, sealed, upload
 
 PICTURE = picture(77)
@@ -263,3 +263,17 @@ def test_too_large_an_original_is_not_asked_for(running: Running) -> None:
     answer = form(running.reviewer(), report, "ask")
     assert answer.status_code == 409
     assert "at most 67108864 are taken here" in answer.text
+
+
+def test_a_kill_between_row_and_file_leaves_no_original(running: Running, sent: tuple) -> None:
+    _, device, report = sent
+    form(running.reviewer(), report, "ask")
+    upload(device, PICTURE)
+    uploads, sha = running.services.uploads, hashlib.sha256(PICTURE).hexdigest()
+    uploads.sweep()
+    assert uploads.originals.has(sha)
+    with running.services.database.write() as session:
+        receiving.delete_old(session, now=datetime.now(UTC), life=timedelta(0))
+    assert uploads.originals.has(sha)  # killed here
+    uploads.sweep()
+    assert not uploads.originals.has(sha)
