@@ -102,7 +102,8 @@ def _run(fault: Callable[[_Bench], float], times: int, seed: int, folder: Path) 
         for done in range(times):
             if bench.picture() is None:
                 return RowResult(times=done, back_s=longest_s, wrong=tuple(bench.wrong))
-            time.sleep(chance.uniform(0.0, 0.2))
+            # Some of them before the camera counts as good again: then it is tried more slowly.
+            time.sleep(chance.uniform(0.0, 3.0))
             able_s = fault(bench)
             bench.waits(CameraState.LIVE)
             bench.picture()

@@ -11,7 +11,6 @@ import os
 import random
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -38,11 +37,9 @@ from edge.sources.live.patience import Backoff, Patience
 from edge.sources.live.picture import CameraState, CameraStatus, Clip, LiveCamera, PictureNote
 from edge.sources.live.reach import unreached
 from edge.sources.live.ring import PacketRing
+from edge.sources.live.tray import Tray
 from edge.sources.live.watchdog import Watchdog
 from edge.true_time import TrueTime
-
-_NOTES_MAX: Final = 256
-"""Notes that wait for a caller who is busy: ten seconds at 25 a second; the oldest are dropped."""
 
 _AGE_S_MAX: Final = 60.0
 
@@ -104,18 +101,14 @@ class ChildCamera:
         self._address, self._source_id, self._credentials = address, source_id, credentials
         self._time, self._patience, self._backoff = true_time, patience, backoff
         self._ring = PacketRing(ring_bytes)
-        self._changed = threading.Condition()
-        # All below is guarded by the condition's lock.
-        self._notes: deque[PictureNote] = deque(maxlen=_NOTES_MAX)
-        self._told: deque[PictureNote] = deque(maxlen=_NOTES_MAX)
-        self._frame: Frame | None = None
-        self._asked_for = -1
-        self._child: DecoderProcess | None = None
+        self._tray = Tray(source_id)
+        self._closing = threading.Event()
+        # What `status` tells, guarded by the lock.
+        self._lock = threading.Lock()
         self._state, self._trouble = CameraState.CONNECTING, ""
         self._codec, self._size_px = "", (0, 0)
         self._connections, self._first_seq, self._next_seq = 0, 0, 0
         self._last: PictureNote | None = None
-        self._closing = self._over = False
         self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._thread = threading.Thread(target=self._run, name=f"camera {source_id}", daemon=True)
         self._thread.start()
@@ -129,26 +122,11 @@ class ChildCamera:
         Raises:
             SourceUnreadableError: the camera is closed, or its thread has failed.
         """
-        deadline_s = time.monotonic() + timeout_s
-        wanted = -1
-        while True:
-            if wanted < 0:
-                # Outside the lock: the caller's function may take its time, or ask for the status.
-                wanted = max((note.seq for note in self._take_notes() if wants is None or wants(note)), default=-1)
-            with self._changed:
-                frame, self._frame = self._frame, None
-                if frame is not None and frame.seq >= wanted:
-                    self._drop_notes(frame.seq)
-                    return frame
-                if wanted >= 0 and self._asked_for < 0 and not self._ask(wanted):
-                    wanted = -1
-                left_s = deadline_s - time.monotonic()
-                if left_s <= 0 or not self._changed.wait_for(self._something, left_s):
-                    return None
+        return self._tray.newest(timeout_s=timeout_s, wants=wants)
 
     def status(self) -> CameraStatus:
         """See `LiveCamera.status`."""
-        with self._changed:
+        with self._lock:
             last = self._last
             return CameraStatus(
                 state=self._state,
@@ -172,62 +150,33 @@ class ChildCamera:
 
     def close(self) -> None:
         """See `LiveCamera.close`."""
-        with self._changed:
-            if self._closing:
+        with self._lock:
+            if self._closing.is_set():
                 return
-            self._closing = True
-            self._changed.notify_all()
+            self._closing.set()
         os.eventfd_write(self._wake_fd, 1)
         self._thread.join(self._patience.reach_s + self._patience.leave_s + 1.0)
         if not self._thread.is_alive():
             os.close(self._wake_fd)
-
-    # What the caller's thread does.
-
-    def _take_notes(self) -> list[PictureNote]:
-        with self._changed:
-            if self._over:
-                raise SourceUnreadableError(f"camera {self._source_id} is closed")
-            notes = list(self._notes)
-            self._notes.clear()
-            return notes
-
-    def _ask(self, seq: int) -> bool:
-        """Ask for pixels; one picture at a time, for the memory holds one. Whether they can be had."""
-        if self._child is None or seq < self._first_seq:
-            return False
-        self._asked_for = seq
-        self._child.ask(seq - self._first_seq)
-        return True
-
-    def _something(self) -> bool:
-        """Whether a caller who waits has something to do."""
-        return self._over or self._frame is not None or (self._asked_for < 0 and bool(self._notes))
-
-    def _drop_notes(self, seq: int) -> None:
-        while self._notes and self._notes[0].seq <= seq:
-            self._notes.popleft()
 
     # What the camera's own thread does.
 
     def _run(self) -> None:
         random_, failures = random.Random(), 0  # noqa: S311 (only spreads attempts)
         try:
-            while not self._closing:
+            while not self._closing.is_set():
                 if trouble := unreached(self._address, self._patience.reach_s):
                     self._set(CameraState.AWAY, trouble)
-                    self._sleep(self._backoff.unreached_wait_s(random_))
+                    self._closing.wait(self._backoff.unreached_wait_s(random_))
                     continue
                 ended = self._watch()
                 failures = 1 if ended.good_s >= self._backoff.good_s else failures + 1
-                self._sleep(self._backoff.refused_s if ended.refused else self._backoff.wait_s(failures, random_))
+                self._closing.wait(
+                    self._backoff.refused_s if ended.refused else self._backoff.wait_s(failures, random_)
+                )
         finally:
-            with self._changed:
-                self._over = True
-                self._state = CameraState.AWAY
-                if not self._closing:
-                    self._trouble = "its thread has failed; see the log"
-                self._changed.notify_all()
+            self._set(CameraState.AWAY, "" if self._closing.is_set() else "its thread has failed; see the log")
+            self._tray.close()
 
     def _watch(self) -> _Ended:
         """Start a child and listen until one of both ends it."""
@@ -245,7 +194,7 @@ class ChildCamera:
                 died = self._disconnected(child)
             if not ended.trouble:
                 ended = replace(ended, trouble=f"its decoder crashed ({died})" if died else "its decoder ended")
-        if not self._closing:
+        if not self._closing.is_set():
             self._set(ended.state, ended.trouble)
         return ended
 
@@ -253,7 +202,7 @@ class ChildCamera:
         """Take what the child says until it ends or must be ended."""
         watchdog = Watchdog(self._patience, time.monotonic())
         trouble, refused = "", False
-        while not self._closing:
+        while not self._closing.is_set():
             messages = child.messages(watchdog.left_s(time.monotonic()), self._wake_fd)
             if messages is None:
                 break
@@ -274,7 +223,7 @@ class ChildCamera:
                 self._ring.add(message, self._time.at(_recent(message.arrived_s)))
             case StreamMessage():
                 self._ring.begin(message)
-                with self._changed:
+                with self._lock:
                     self._codec = message.codec or "raw"
             case PictureMessage():
                 self._note(message)
@@ -284,49 +233,35 @@ class ChildCamera:
     def _note(self, message: PictureMessage) -> None:
         arrived_s = _recent(message.arrived_s)
         captured_at = self._time.at(arrived_s)
-        with self._changed:
-            note = PictureNote(self._first_seq + message.seq, captured_at, arrived_s, message.motion)
-            self._notes.append(note)
-            self._told.append(note)
+        note = PictureNote(self._first_seq + message.seq, captured_at, arrived_s, message.motion)
+        with self._lock:
             self._last, self._next_seq = note, note.seq + 1
             self._size_px = (message.width_px, message.height_px)
             self._state, self._trouble = CameraState.LIVE, ""
-            self._changed.notify_all()
+        self._tray.put(note)
 
     def _receive(self, child: DecoderProcess, message: PixelsMessage) -> None:
-        seq = self._first_seq + message.seq
-        note = next((n for n in self._told if n.seq == seq), None)
+        note = self._tray.note_of(self._first_seq + message.seq)
         if note is None or not message.width_px:
             raise MessageError("it has no picture to give")
         image = child.pixels(message.width_px, message.height_px)
-        with self._changed:
-            self._asked_for = -1
-            self._frame = Frame(image, seq, note.captured_at, note.monotonic_s, self._source_id)
-            self._changed.notify_all()
+        self._tray.give(Frame(image, note.seq, note.captured_at, note.monotonic_s, self._source_id))
 
     def _connected(self, child: DecoderProcess) -> None:
         self._ring.begin(None)
-        with self._changed:
-            self._child = child
+        with self._lock:
             self._connections += 1
             self._first_seq = self._next_seq
+        self._tray.begin(child, self._first_seq)
 
     def _disconnected(self, child: DecoderProcess) -> str:
-        with self._changed:
-            self._child = None
-            self._asked_for = -1
-            # Their pixels died with the child.
-            self._notes.clear()
+        # First: nobody may ask a child that is being ended.
+        self._tray.end()
         return child.end(self._patience)
 
     def _set(self, state: CameraState, trouble: str) -> None:
-        with self._changed:
+        with self._lock:
             self._state, self._trouble = state, trouble
-            self._changed.notify_all()
-
-    def _sleep(self, seconds: float) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._closing, seconds)
 
 
 def _recent(arrived_s: float) -> float:

@@ -104,8 +104,9 @@ class PacketRing:
             if not groups:
                 return None
             run = min(groups, key=lambda g: _distance_s(g, about)).run
-            # The group that holds `begins_at` is among them, so its key frame is the one at or before.
-            joined = [g for g in groups if g.run == run]
+            joined = [g for g in self._groups if g.run == run and g.begins_at <= ends_at]
+            while len(joined) > 1 and joined[1].begins_at <= begins_at:
+                joined.pop(0)
             packets = tuple(p for g in joined for p in g.packets if p.captured_at <= ends_at)
         return Cut(joined[0].stream, packets) if packets else None
 

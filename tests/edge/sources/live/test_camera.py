@@ -417,7 +417,8 @@ def test_no_child_outlives_a_killed_parent(pictures: Callable, serve: Callable, 
         "from edge.sources.live.camera import open_camera\n"
         "camera = open_camera(sys.argv[1], 'front', credentials=None, time=SteadyTime())\n"
         "assert camera.newest(timeout_s=20) is not None\n"
-        "print(camera._child.pid, flush=True)\n"
+        "from benchmarks import rtsp\n"
+        "print(*rtsp.decoder_pids(), flush=True)\n"
         "time.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", program, server.address], stdout=subprocess.PIPE) as parent:

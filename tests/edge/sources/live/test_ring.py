@@ -44,6 +44,8 @@ def begun(bytes_max: int = 10_000) -> PacketRing:
         # From the key frame at or before its begin, to its end.
         (10, 3, 3, 4, 13),
         (10, 2, 0, 8, 10),
+        # A moment between two groups belongs to the first.
+        (10, 2.5, 0, 4, 10),
         # What is not there yet cannot be in it.
         (18, 2, 60, 16, 19),
         (0, 60, 1, 0, 1),
