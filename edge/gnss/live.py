@@ -38,6 +38,8 @@ _STALE_S: Final = 3.0
 """A receiver that speaks every second and has said nothing for so long is silent; so old a speed is not known."""
 _REOPEN_S: Final = 10.0
 """A wire without a word for so long is opened anew."""
+_OFF_MAX_S: Final = 5.0
+"""Off the box's true time by more than this, the receiver is not the one that the time was taken from."""
 _RETRY_S: Final = 0.25
 _RETRY_MAX_S: Final = 3.0
 _CLOSE_S: Final = 5.0
@@ -72,6 +74,7 @@ class LiveReceiver:
         self._satellites: int | None = None
         self._broken = ""
         self._eras = 0
+        self._off_s = 0.0
         self._connections = 0
 
     def __enter__(self) -> Self:
@@ -176,6 +179,8 @@ class LiveReceiver:
             since_s = now_s - (self._since_s if self._newest is None else self._newest.heard_s)
             seen = "" if self._satellites is None else f" with {self._satellites} satellites"
             return f"no fix for {since_s:.0f} s{seen}: does the antenna see the sky? (无定位)"
+        if abs(self._off_s) > _OFF_MAX_S:
+            return f"the receiver's time is {self._off_s:+.0f} s off: no picture finds its place (定位时间不符)"
         if self._eras:
             return f"the receiver's date is {abs(self._eras)} x 1024 weeks off (mended): a roll-over (周数翻转,已修正)"
         return self._track.odd
@@ -215,10 +220,12 @@ class LiveReceiver:
 
     def _take(self, heard: Heard, *, synthetic: bool) -> None:
         self._clock.heard_gnss(heard.fix.at, heard.heard_s)
-        eras = eras_off(heard.fix.at, self._clock.at(heard.heard_s)) or 0
+        now = self._clock.at(heard.heard_s)
+        eras = eras_off(heard.fix.at, now) or 0
         fix = replace(heard.fix, at=heard.fix.at + eras * GNSS_ERA, synthetic=heard.fix.synthetic or synthetic)
         with self._lock:
             self._eras = eras
+            self._off_s = (fix.at - now).total_seconds()
             self._newest = Heard(fix, heard.heard_s)
             shown = self._track.add(fix)
             speed_m_s = None if self._track.odd else fix.speed_m_s

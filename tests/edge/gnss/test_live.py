@@ -178,6 +178,7 @@ def test_a_receiver_that_sets_its_clock_back_goes_on(tmp_path: Path) -> None:
     with plugged(tmp_path) as plug, LiveReceiver(plug.settings, BoxTime()) as receiver:
         with driving(plug, days=400):
             assert wait_for(lambda: len(receiver.fixes) > 5)
+            assert "s off: no picture finds its place" in receiver.health().trouble
         with driving(plug):
             assert wait_for(lambda: bool(receiver.fixes) and receiver.fixes[-1].at < datetime.now(UTC))
             assert wait_for(lambda: len(receiver.fixes) > 5)
