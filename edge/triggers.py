@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
+from detector.tracking import TrackerLimits
 from edge.box.settings import LookSettings
 from edge.gnss.fixes import LiveFixes
 from edge.sources.live.picture import PictureNote
@@ -68,3 +70,13 @@ def pace_of(settings: LookSettings) -> Pace:
             return Pace(by_motion=True, every_s=settings.moving_every_s, standing_every_s=settings.standing_every_s)
         case "distance":
             return Pace(every_m=settings.every_m, every_s=settings.every_s, standing_every_s=settings.standing_every_s)
+
+
+def tracker_limits(settings: LookSettings) -> TrackerLimits:
+    """The tracker's patience with looks that are so far apart."""
+    usual = TrackerLimits()
+    if settings.by == "time":
+        step_s = settings.every_s
+        return replace(usual, lost_s=max(usual.lost_s, 2.5 * step_s), tentative_s=max(usual.tentative_s, 1.5 * step_s))
+    # Looks come as they come: a thing is gone when it was missed twice, however long that took.
+    return replace(usual, lost_looks=1 if settings.by == "every" else 2)

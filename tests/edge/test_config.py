@@ -53,8 +53,15 @@ def test_the_same_patrol_has_the_same_name() -> None:
         (CONFIG, replace(INPUTS, camera_id="corner-cam")),
         (CONFIG, replace(INPUTS, observed_by="vehicle")),
         (replace(CONFIG, window=Window(1.0)), INPUTS),
+        (replace(CONFIG, window=Window(every_m=2.5), gnss=Path("x")), INPUTS),
+        (replace(CONFIG, window=Window(by_motion=True)), INPUTS),
         (replace(CONFIG, gnss=Path("x"), gnss_offset_s=1.0), INPUTS),
     ],
 )
 def test_whatever_decides_the_findings_is_in_the_name(config: PatrolConfig, inputs: Inputs) -> None:
     assert patrol_id(config, inputs) != patrol_id(CONFIG, INPUTS)
+
+
+def test_metres_need_a_log() -> None:
+    with pytest.raises(InputError, match="--every-m counts metres by a GNSS log: give one with --gnss"):
+        replace(CONFIG, window=Window(every_m=2.5))

@@ -18,6 +18,7 @@ from detector.errors import BundleError, InputError
 from detector.geo.crs import GCJ02, WGS84, Crs, from_wgs84
 from edge.config import PatrolConfig
 from edge.plan import make_plan
+from edge.sources import Window
 from models.signing import make_key, read_signing_key, seal_folder
 from tests.conftest import ROOT
 from tests.detector.geo.town import drive, footways
@@ -190,3 +191,8 @@ def test_a_video_from_a_drone_has_no_places_yet(config: PatrolConfig) -> None:
 def _folder(tmp_path: Path) -> Path:
     (tmp_path / "photos").mkdir()
     return tmp_path / "photos"
+
+
+def test_by_motion_is_for_a_camera_that_stands(town_patrol: PatrolConfig) -> None:
+    with pytest.raises(InputError, match="--by-motion is for a camera that stands, and ebike-front does not"):
+        make_plan(replace(town_patrol, camera="ebike-front", window=Window(by_motion=True)), DEVICE_ID)

@@ -11,7 +11,7 @@ import pytest
 from detector.frame import Fix
 from edge.box.settings import LookSettings
 from edge.sources.live.picture import PictureNote
-from edge.triggers import Trigger, Way
+from edge.triggers import Trigger, Way, tracker_limits
 
 START = datetime(2026, 5, 17, 9, 30, tzinfo=UTC)
 FPS = 25
@@ -94,3 +94,9 @@ def test_the_way_never_goes_back() -> None:
 def test_a_receiver_gone_silent_is_reckoned_on_for_a_moment_only() -> None:
     way = Way(Drive(speed_m_s=5.0))
     assert [way.at(0.0), way.at(2.0), way.at(60.0)] == [0.0, 10.0, 10.0]
+
+
+def test_the_tracker_waits_for_looks_that_are_far_apart() -> None:
+    assert tracker_limits(LookSettings(by="every")).lost_looks == 1
+    assert tracker_limits(LookSettings()).lost_looks == tracker_limits(LookSettings(by="motion")).lost_looks == 2
+    assert tracker_limits(LookSettings(by="time", every_s=2.0)).lost_s == 5.0

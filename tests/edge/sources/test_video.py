@@ -23,6 +23,7 @@ from edge.sources import (
     open_source,
 )
 from edge.sources import source as source_module
+from edge.sources.video import luma_of
 from tests.edge.clips import cut, write_clip
 
 START = datetime(2026, 5, 17, 1, 30, tzinfo=UTC)
@@ -109,11 +110,58 @@ def test_window_keeps_frame_numbers(tmp_path: Path) -> None:
         ({"to_s": float("inf")}, "--to-s inf must be 0 to"),
         ({"every_s": float("nan")}, "--every-s nan must be 0 to"),
         ({"from_s": 2.0, "to_s": 2.0}, "--to-s 2 must be above --from-s 2"),
+        ({"every_m": -1.0}, "--every-m -1 must be 0 to 100 metres"),
+        ({"every_m": float("nan")}, "--every-m nan must be 0 to"),
+        ({"every_m": 2.5, "by_motion": True}, "--every-m is for a vehicle, --by-motion for a camera that stands"),
     ],
 )
 def test_bad_window(window: dict[str, float], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Window(**window)
+
+
+def test_by_way_only_the_wanted_pictures_come(tmp_path: Path) -> None:
+    """10 pictures a second at 5 m/s for a second and a half, then a stop: a picture every 2 m."""
+    source = open_source(str(write_clip(tmp_path / "a.mp4", frames=30)), start_utc=START)
+
+    def way(utc: datetime) -> float:
+        return min(5.0 * (utc - START).total_seconds(), 7.5)
+
+    assert [f.seq for f in frames(source, Window(every_m=2.0), way)] == [0, 4, 8, 12]
+    assert [f.seq for f in frames(source, Window(every_m=2.0, from_s=1.0), way)] == [10, 12]
+
+
+def test_by_way_without_a_way_goes_by_time(tmp_path: Path) -> None:
+    source = open_source(str(write_clip(tmp_path / "a.mp4", frames=30)), start_utc=START)
+    assert [f.seq for f in frames(source, Window(every_m=2.0, every_s=1.0), lambda utc: None)] == [0, 10, 20]
+
+
+def test_by_motion_a_still_street_is_looked_at_once(tmp_path: Path) -> None:
+    """The picture stays the same for 2 s, then something walks in."""
+    path = tmp_path / "still.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        for number in range(30):
+            image = np.full((240, 320, 3), 120, np.uint8)
+            if number >= 20:
+                image[100:160, 8 * (number - 20) : 8 * (number - 20) + 30] = 10
+            for packet in stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+    source = open_source(str(path), start_utc=START)
+    assert [f.seq for f in frames(source, Window(by_motion=True))] == [0, *range(20, 30)]
+
+
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuvj420p", "gray", "nv12", "yuv420p10le", "bgr24", "rgba", "yuyv422"])
+def test_brightness_of_any_picture(pixels: str) -> None:
+    image = np.zeros((48, 70, 3), np.uint8)
+    image[:, 35:] = 200
+    luma = luma_of(av.VideoFrame.from_ndarray(image, format="bgr24").reformat(format=pixels))
+    assert luma.shape == (48, 70)
+    assert luma.dtype == np.uint8
+    assert float(luma[:, 40:].mean()) - float(luma[:, :30].mean()) > 150
 
 
 def _open_files() -> int:
