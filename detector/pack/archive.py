@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import tarfile
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -59,19 +60,41 @@ def opened(path: Path) -> Generator[BinaryIO]:
     """A pack's file, open for reading; a link is not followed.
 
     Raises:
-        PackError: not there, no plain file, too large, or the disk fails while it is read.
+        PackError: not there, no plain file, or too large.
     """
-    try:
+    with _readable(path):
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(fd, "rb") as file:  # noqa: PTH123 (a descriptor, not a path)
-            if not path.is_file():
-                raise PackError(f"{path} is not a plain file: give the {SUFFIX} file itself")
-            size_bytes = os.fstat(fd).st_size
-            if size_bytes > MAX_PACK_BYTES:
-                raise PackError(f"{path} has {size_bytes} bytes, a pack has at most {MAX_PACK_BYTES}")
+    try:
+        with _readable(path):
+            status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise PackError(f"{path} is not a plain file: give the {SUFFIX} file itself")
+        if status.st_size > MAX_PACK_BYTES:
+            raise PackError(f"{path} has {status.st_size} bytes, a pack has at most {MAX_PACK_BYTES}")
+        with open(fd, "rb", closefd=False) as file:
             yield file
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def _readable(path: Path) -> Generator[None]:
+    """A disk that fails while a pack is read is told as a fault of the pack's copy."""
+    try:
+        yield
     except OSError as error:
         raise PackError(f"cannot read {path}: {error.strerror}; copy the pack again") from error
+
+
+@contextmanager
+def checking(path: Path) -> Generator[BinaryIO]:
+    """As `opened`, for those who only read in the block.
+
+    Raises:
+        PackError: also when the disk fails meanwhile.
+    """
+    with _readable(path), opened(path) as file:
+        yield file
 
 
 def scan(file: BinaryIO, where: str) -> tuple[Entry, ...]:

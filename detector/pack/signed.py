@@ -18,7 +18,7 @@ from detector.errors import PackError
 from detector.model.signature import PACK, check_signature, sign_sums, signed_by
 from detector.model.signed_folder import SIGNATURE, SUMS
 from detector.model.signers import Signer, Trust, read_signer
-from detector.pack.archive import Entry, chunks, opened, read, scan, write_archive
+from detector.pack.archive import Entry, checking, chunks, read, scan, write_archive
 from detector.pack.listing import MAX_FILES, check_complete, check_path, listing, max_bytes, parse_listing
 from detector.pack.manifest import MANIFEST, PackManifest, parse_manifest
 from detector.signing import SigningKey
@@ -64,7 +64,7 @@ def check_archive(path: Path, trust: Trust) -> CheckedPack:
             file is missing, not listed or does not match its hash, or its manifest is wrong.
     """
     where = str(path)
-    with opened(path) as file:
+    with checking(path) as file:
         entries = scan(file, where)
         by_path = {entry.path: entry for entry in entries}
         if SIGNATURE not in by_path:
@@ -142,7 +142,7 @@ def sign_archive(path: Path, key: SigningKey) -> bytes:
 def _whole_files(path: Path) -> dict[str, bytes]:
     """Every file of an archive, each of which has the hash that the list says."""
     where = str(path)
-    with opened(path) as file:
+    with checking(path) as file:
         files = {entry.path: read(file, entry, where) for entry in scan(file, where)}
     sha256_of = parse_listing(files[SUMS], f"{where}: {SUMS}")
     check_complete(set(files) - {SUMS, SIGNATURE}, sha256_of, where)

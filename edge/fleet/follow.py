@@ -20,7 +20,7 @@ from edge.fleet.fetch import PIECE_BYTES, Download, OfferGone
 from edge.fleet.install import PackFailed, check_version, install
 from edge.fleet.store import PackStore
 from edge.fleet.trial import Task, TrialResult, run_apart
-from edge.wire import ServerClient
+from edge.wire import LinkError, ServerBusy, ServerClient, TooLarge
 from edge.wire_bytes import on_the_link
 
 _WAIT_S: Final = 1.0
@@ -109,11 +109,11 @@ class Follower:
         except OfferGone as error:
             self._put_off(offer, str(error))
             return True
-        except TransientError as error:
-            if isinstance(error.__cause__, OSError):  # the disk, not the link
-                self._put_off(offer, str(error))
-                return True
+        except (LinkError, ServerBusy, TooLarge):
             raise
+        except TransientError as error:  # the disk, not the link
+            self._put_off(offer, str(error))
+            return True
         if self._download.done:
             self._fetched.set()
         return True
