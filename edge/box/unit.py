@@ -111,7 +111,8 @@ def _who(settings: BoxSettings, user: str | None) -> list[str]:
 
 
 def _devices(settings: BoxSettings) -> list[str]:
-    cameras = [camera.address for camera in settings.cameras if camera.address.startswith("/dev/")]
+    # Behind the question mark stand a camera's options.
+    cameras = [camera.address.partition("?")[0] for camera in settings.cameras if camera.address.startswith("/dev/")]
     serial = str(settings.gnss.serial) if settings.gnss and settings.gnss.serial else None
     if not cameras and serial is None:
         return ["PrivateDevices=yes"]

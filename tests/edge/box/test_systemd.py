@@ -17,6 +17,7 @@ from edge.box.health import Alarm
 from edge.box.settings import BoxSettings
 from edge.box.systemd import Systemd
 from edge.box.unit import NAME, unit_text
+from edge.sources.live.credentials import read_credentials
 from edge.sources.live.picture import CameraState
 from tests.edge.healthy import BEGIN, camera, healthy
 
@@ -80,7 +81,7 @@ def settings(state: str = "/var/lib/kerbwatch", site: str = "/etc/kerbwatch/site
                 "address": "rtsp://10.0.0.5/main",
                 "credentials_file": f"/run/credentials/{NAME}/front",
             },
-            {"camera_id": "side", "address": "/dev/video0"},
+            {"camera_id": "side", "address": "/dev/video0?input_format=mjpeg"},
         ],
         "gnss": {"serial": "/dev/ttyUSB0"},
     }
@@ -151,3 +152,16 @@ def test_systemd_takes_the_unit(tmp_path: Path, user: str | None) -> None:
         timeout=60,
     )
     assert scored.returncode == 0, scored.stdout  # exposure at most 3.0 of 10
+
+
+def test_credentials_of_systemd_may_show_its_access_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = tmp_path / "front"
+    secret.write_text("viewer:let-me-in")
+    secret.chmod(0o440)
+    with pytest.raises(InputError, match="may be read by others"):
+        read_credentials(secret)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert read_credentials(secret).get_secret_value()
+    secret.chmod(0o444)
+    with pytest.raises(InputError, match="may be read by others"):
+        read_credentials(secret)
