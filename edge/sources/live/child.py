@@ -20,7 +20,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -54,7 +54,7 @@ class Start:
     """The first line of the orders. `credentials` is ``user:password``; `memory_fd` is where pixels go."""
 
     address: LiveAddress
-    credentials: str | None
+    credentials: str | None = field(repr=False)
     parent_pid: int
     memory_fd: int
     open_s: float

@@ -39,6 +39,7 @@ def test_the_first_line():
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
     assert Start.from_line(line) == start
+    assert "巡" not in repr(start)
 
 
 def test_without_orders_it_ends():
