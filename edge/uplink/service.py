@@ -48,8 +48,8 @@ _WRONG_S: Final = 60.0
 _ROUTE_S: Final = 10.0
 _IDLE_S: Final = 1.0
 """How long a new report may lie before it is noticed."""
-_BUDGET_BEAT_S: Final = 300.0
-"""Under a byte budget no heartbeat comes sooner: one a minute would cost some 3 MB a day."""
+_BUDGET_BEAT_S: Final = 600.0
+"""Under a byte budget no heartbeat comes sooner: with its new connection each costs some 8 kB."""
 _LAST_WORDS_S: Final = 3600.0
 _NO_HEARTBEATS_S: Final = 3600.0
 

@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from detector.heartbeat import Heartbeat
 from server.db.tables import Device, DeviceBeat
 
-OVERDUE: Final = timedelta(minutes=16)
-"""Three heartbeats of a box on a byte budget (one in five minutes), and a little."""
+OVERDUE: Final = timedelta(minutes=25)
+"""Two heartbeats of a box on a byte budget (one in ten minutes), and a little."""
 PARKED: Final = timedelta(days=1)
 """A box that has been silent for so long is switched off or gone; people know."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from detector.vocabulary import Text
 from edge.box.health import Alarm, BoxHealth, CameraHealth, GnssHealth, LinkHealth, StoreHealth
@@ -55,6 +56,8 @@ def health(*alarms: Alarm, software: str = "0.1.0") -> BoxHealth:
     )
 
 
-def alarm(code: str = "lens_dirty", severity: str = "warning", en: str = "Clean the lens") -> Alarm:
+def alarm(
+    code: str = "lens_dirty", severity: Literal["notice", "warning", "critical"] = "warning", en: str = "Clean the lens"
+) -> Alarm:
     """An alarm."""
     return Alarm(code, severity, Text("请擦镜头", en), NOW, about="front")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -28,11 +29,11 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
         yield box
 
 
-def settings(budget_bytes: int | None, **changes: object) -> UplinkSettings:
+def settings(budget_bytes: int | None, **changes: Any) -> UplinkSettings:
     return UplinkSettings(server="https://a.example", budget_bytes_per_day=budget_bytes, **changes)
 
 
-def budget(outbox: Outbox, time: SetTime, budget_bytes: int | None = 10 * MB, **changes: object) -> DayBudget:
+def budget(outbox: Outbox, time: SetTime, budget_bytes: int | None = 10 * MB, **changes: Any) -> DayBudget:
     return DayBudget(outbox, settings(budget_bytes, **changes), time, BEIJING)
 
 
@@ -113,7 +114,7 @@ def test_stills_leave_the_reports_their_part_and_reports_the_last_words(outbox: 
         (True, "clips", 11 * MB, Load.NOTHING),
     ],
 )
-def test_what_the_link_may_carry(outbox: Outbox, metered: bool, sends: str, spent_bytes: int, heaviest: Load) -> None:
+def test_what_the_link_may_carry(outbox: Outbox, metered: bool, sends: Any, spent_bytes: int, heaviest: Load) -> None:
     asked = settings(10 * MB, budget_for_reports_bytes=4 * MB, metered_sends=sends)
     one = DayBudget(outbox, asked, SetTime(), UTC)
     one.spend(spent_bytes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -87,6 +88,6 @@ def test_this_machine_reaches_itself() -> None:
         ("auto", None, True),  # unknown: as dear as it can be
     ],
 )
-def test_what_is_metered(metered: str, interface: str | None, expected: bool) -> None:
+def test_what_is_metered(metered: Literal["yes", "no", "auto"], interface: str | None, expected: bool) -> None:
     settings = UplinkSettings(server="https://a.example", metered=metered)
     assert is_metered(settings, interface) is expected
