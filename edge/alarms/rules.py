@@ -57,6 +57,7 @@ RULES: Final = (
     Rule("cpu_hot", "warning", 30.0, 60.0, findings.hot),
     Rule("cpu_throttled", "warning", 0.0, 60.0, findings.throttled),
     Rule("memory_growing", "warning", 0.0, 600.0, findings.memory),
+    Rule("clock_trouble", "warning", 60.0, 30.0),
     Rule("lens_dirty", "warning"),
     Rule("mount_moved", "warning"),
     Rule("pack_rolled_back", "critical"),

@@ -1,6 +1,6 @@
 """glibc's allocator, told what a box does: few threads, and pictures of megabytes that come and go all day.
 
-By default glibc keeps freed pictures for the next one, in an arena for each thread, and what lies between them keeps the
+By default glibc keeps freed pictures for the next one, in an arena for each thread, and what lies between them keeps
 memory from being given back: the box took 30 MB more after a minute, and its growth could not be told from a leak.
 """
 

@@ -35,6 +35,7 @@ from edge.box.usage import Usage
 from edge.fleet.follow import Follower
 from edge.fleet.overrides import effective
 from edge.fleet.store import PackStore
+from edge.fleet.tell import reason_text, standing_failure
 
 RESTART: Final = 75
 _SECOND_S: Final = 1.0
@@ -57,11 +58,12 @@ def run_box(path: Path, shipped_model: Path | None, *, allow_files: bool = False
     decision = packs.begin_start()
     if decision.gave_up is not None:
         log.warning("a pack was given up", version=decision.gave_up.version, why=decision.gave_up.reason)
-    rolled_back_from = decision.gave_up.version if decision.gave_up else None
+    failure = standing_failure(packs.state().given_up, decision.pack.version if decision.pack else None)
     settings = effective(own, decision.pack)
     with stop_signals() as told, open_parts(settings, shipped_model, allow_files=allow_files) as parts:
         alarms = Alarms()
-        alarms.tell("pack_rolled_back", on=rolled_back_from is not None, figure=rolled_back_from or "")
+        if failure is not None:
+            alarms.tell("pack_rolled_back", failure.version, on=True, figure=reason_text(failure).both())
         keeping = Keeping(settings, packs, parts, alarms, _follower(own, parts, shipped_model))
         code = _Run(settings, packs, parts, told, alarms, keeping).run()
     if code == 0:
@@ -97,10 +99,10 @@ class _Run:
         with self._keeping.open() as keeping:
             with Crew() as crew:
                 loop = Loop(parts.stations, parts.detector, parts.fixes, parts.reports, parts.board)
+                if self._packs.prove(parts.detector):  # before the loop has the detector to itself
+                    return RESTART
                 loop.start(crew)
                 keeping.start(crew)
-                if self._packs.prove(parts.detector):
-                    return RESTART
                 self._systemd.ready()
                 log.info("the box watches", cameras=[station.camera_id for station in parts.stations])
                 restart = self._watch(crew, keeping, loop)
@@ -115,6 +117,8 @@ class _Run:
         while not self._told.wait(_SECOND_S):
             crew.check()
             keeping.check()
+            trouble = self._parts.time.trouble
+            self._alarms.tell("clock_trouble", on=bool(trouble), figure=trouble)
             health = self._health(crew.age_s())
             health = replace(health, alarms=self._alarms.take(health))
             self._parts.board.beat(health, self._fix())
