@@ -10,6 +10,7 @@ from edge.alarms.heat import Heat
 from edge.alarms.trends import Trends
 from edge.box.health import BoxHealth, CameraHealth
 from edge.sources.live.picture import CameraState
+from edge.uplink.budget import ASK_MIN_BYTES, open_bytes
 
 Finding = tuple[str, str]
 """What it is about (a camera, or "" for the box), and a figure for the text."""
@@ -192,7 +193,9 @@ def token_refused(moment: Moment) -> Iterator[Finding]:
 def budget_spent(moment: Moment) -> Iterator[Finding]:
     """Today's bytes on the metered link are used up."""
     link = moment.health.link
-    if link.metered and link.budget_bytes is not None and link.sent_today_bytes >= link.budget_bytes:
+    if not link.metered or link.budget_bytes is None:
+        return
+    if link.sent_today_bytes > open_bytes(link.budget_bytes) - ASK_MIN_BYTES:
         yield "", f"{link.budget_bytes // _MIB} MiB"
 
 

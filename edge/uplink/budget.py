@@ -21,6 +21,13 @@ from edge.true_time import TrueTime
 
 LAST_WORDS_BYTES: Final = 128 * 1024
 """Kept for one heartbeat an hour when all else is used up, so that a spent box is not taken for a dead one."""
+ASK_MIN_BYTES: Final = 2 * 1024
+"""With less room than this the server is not worth asking anything."""
+
+
+def open_bytes(budget_bytes: int) -> int:
+    """Of a day's budget, what is not kept for the last words."""
+    return budget_bytes - min(LAST_WORDS_BYTES, budget_bytes // 8)
 
 
 class DayBudget:
@@ -56,7 +63,7 @@ class DayBudget:
         budget_bytes = self._settings.budget_bytes_per_day
         if not self.metered or budget_bytes is None:
             return None
-        last_words_bytes = min(LAST_WORDS_BYTES, budget_bytes // 8)
+        last_words_bytes = budget_bytes - open_bytes(budget_bytes)
         kept_bytes = {
             Load.NOTHING: 0,
             Load.REPORTS: last_words_bytes,

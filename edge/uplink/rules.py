@@ -7,13 +7,11 @@ from typing import Final
 
 from edge.box.settings import UplinkSettings
 from edge.parcels import Load
-from edge.uplink.budget import DayBudget
+from edge.uplink.budget import ASK_MIN_BYTES, DayBudget
 from edge.uplink.files import CHUNK_OVERHEAD_BYTES
 from edge.uplink.pace import Pace
 
 _METERED_SENDS: Final = {"reports": Load.REPORTS, "stills": Load.STILLS, "clips": Load.CLIPS}
-_REPORT_MIN_BYTES: Final = 2 * 1024
-"""Less room is not worth asking the server anything."""
 
 
 class Rules:
@@ -30,7 +28,7 @@ class Rules:
         if not self._budget.metered:
             return Load.CLIPS
         allowed = _METERED_SENDS[self._settings.metered_sends]
-        if _below(self._budget.room_bytes(Load.REPORTS), _REPORT_MIN_BYTES):
+        if _below(self._budget.room_bytes(Load.REPORTS), ASK_MIN_BYTES):
             return Load.NOTHING
         if _below(self._budget.room_bytes(Load.STILLS), self._file_min_bytes):
             return Load.REPORTS
