@@ -26,6 +26,9 @@ BENCHMARKS = (
     "second_pass",
     "coverage_log",
     "label_loop",
+    "same_events",
+    "shift_energy",
+    "alarms",
     "soak",
 )
 
