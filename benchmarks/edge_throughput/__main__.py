@@ -128,6 +128,11 @@ def print_tables(results: Results, cpu_counts: Sequence[int]) -> None:
                 f"| {title} | {1000 * cost_s:.1f} | {base_s / cost_s:.2f} x | {same} | "
                 f"{pss_mb:.0f} | {rss_mb:.0f} | {first_s:.2f} |"
             )
+        print("\nCPU-seconds until the first boxes:", end=" ")
+        starts = (
+            (title, results.middle(name, cpus, lambda one: one.marks["first_cpu_s"])) for name, title in TITLES.items()
+        )
+        print("; ".join(f"{title} {start_s:.2f}" for title, start_s in starts))
         print(f"\nCPU-seconds per patrol kilometre at 20 km/h ({KM_PICTURES:.0f} pictures), decoding included:")
         for name in (LOOKS, OURS, TUNED, DEFAULTS, PARTS):
             print(f"- {TITLES[name]}: {KM_PICTURES * results.picture_s(name, cpus):.0f}")
