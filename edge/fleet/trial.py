@@ -104,7 +104,7 @@ def run_apart(
             child.kill()
     if child.returncode:
         last = words.decode("utf-8", "replace").strip().splitlines()[-1:]
-        return TrialResult(fault=f"the self-test ended with {child.returncode}: {' '.join(last)[:300]}")
+        return TrialResult(fault=": ".join([f"the self-test ended with {child.returncode}", *last])[:300])
     try:
         return TrialResult.model_validate_json(out)
     except ValidationError:
