@@ -20,6 +20,7 @@ from detector.report import Versions
 from detector.site.load import load_site
 from detector.site.model import Site
 from edge.assemble import software_version
+from edge.box.clips_folder import clips_folder
 from edge.box.patient import PatientOutbox
 from edge.box.settings import BoxSettings, CameraSettings
 from edge.box.station import Shared, Station
@@ -37,8 +38,6 @@ from edge.vault.gather import VaultOriginals
 from edge.vault.keys import KeyFile
 from edge.vault.limits import VaultLimits
 from edge.vault.vault import Vault
-
-CLIPS_DIR = "clips"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,14 +113,21 @@ def open_parts(settings: BoxSettings, shipped_model: Path | None, *, allow_files
             time=time,
             rest_s=evidence.clip_after_s + 1.0 if vault is not None else 0.0,
         )
+        clips = clips_folder(settings.state)
         stations = tuple(
-            _station(stack, shared, settings, number, address, vault) for number, address in enumerate(addresses)
+            _station(stack, shared, settings, number, address, vault, clips) for number, address in enumerate(addresses)
         )
         yield Parts(settings, key, site, detector, time, outbox, reports, fixes, vault, board, stations)
 
 
 def _station(
-    stack: ExitStack, shared: Shared, settings: BoxSettings, number: int, address: LiveAddress, vault: Vault | None
+    stack: ExitStack,
+    shared: Shared,
+    settings: BoxSettings,
+    number: int,
+    address: LiveAddress,
+    vault: Vault | None,
+    clips: Path,
 ) -> Station:
     chosen = settings.cameras[number]
     camera = open_camera(
@@ -137,18 +143,12 @@ def _station(
     trigger = Trigger(chosen.look, shared.fixes if moves else None)
     originals = None
     if vault is not None:
-        originals = VaultOriginals(vault, camera, settings.evidence, _clips_folder(settings.state))
+        originals = VaultOriginals(vault, camera, settings.evidence, clips)
     return Station(shared, chosen, number, camera, trigger, originals)
 
 
 def _stored_at_server(outbox: Outbox) -> Callable[[uuid.UUID], bool]:
     return lambda report_id: outbox.state_of(report_id) is ReportState.STORED
-
-
-def _clips_folder(state: Path) -> Path:
-    """In memory where there is a tmpfs: what lies there is not encrypted yet."""
-    memory = Path("/dev/shm")  # noqa: S108 (a folder of our own is made in it)
-    return memory if memory.is_dir() else state
 
 
 def _check_pose(site: Site, camera: CameraSettings) -> None:

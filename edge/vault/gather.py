@@ -84,9 +84,14 @@ class VaultOriginals:
         settings, frame = self._settings, best.frame
         if self._camera is None or settings.clip_before_s + settings.clip_after_s == 0:
             return None
-        clip = self._camera.clip(
-            frame.captured_at, before_s=settings.clip_before_s, after_s=settings.clip_after_s, folder=self._folder
-        )
+        try:
+            clip = self._camera.clip(
+                frame.captured_at, before_s=settings.clip_before_s, after_s=settings.clip_after_s, folder=self._folder
+            )
+        except TransientError as error:
+            # A report goes out without its clip rather than not at all.
+            self.trouble = str(error)
+            return None
         if clip is None:
             return None
         try:
