@@ -21,7 +21,11 @@ __all__ = ["main"]
 ZOO = Path(__file__).resolve().parent / "models" / "zoo"
 DEFAULT_BUNDLE = ZOO / "street-n"
 _MODEL = {"model": str(DEFAULT_BUNDLE)}
-_DEFAULTS = {"patrol": _MODEL, "box": {"run": _MODEL, "doctor": _MODEL}, "pack": {"install": {"default_model": _MODEL["model"]}}}
+_DEFAULTS = {
+    "patrol": _MODEL,
+    "box": {"run": _MODEL, "doctor": _MODEL},
+    "pack": {"install": {"default_model": _MODEL["model"]}},
+}
 
 HELP = """Find street-order violations from patrol vehicles and street cameras, and see each one to its end.
 

@@ -35,6 +35,7 @@ EVERY: Final = 50
 
 def corrupt(times: int, seed: int, folder: Path) -> RowResult:
     """Offer packs that are cut, changed, signed by a stranger, or full of paths that lead out of their folder."""
+    times = max(times, len(_CHANGES))  # each kind at least once
     chance, key = random.Random(seed), SigningKey.generate()
     workload.prepare(folder, key, ("1.0",))
     settings = workload.box(folder, folder / "state")
