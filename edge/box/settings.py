@@ -30,7 +30,7 @@ class LookSettings(_Settings):
     by: Literal["every", "distance", "motion", "time"] = "distance"
     """``distance`` for a vehicle, ``motion`` for a camera that stands, ``time`` where neither tells, ``every`` for
     every picture the network can keep up with."""
-    every_m: Annotated[float, Field(gt=0, le=100)] = 2.5
+    every_m: Annotated[float, Field(gt=0, le=100)] = 1.5
     """With ``distance``: a look after so many metres; longer costs less, and things are seen fewer times."""
     every_s: Seconds = 0.5
     """With ``time``, and with ``distance`` while nobody knows how fast the vehicle is."""

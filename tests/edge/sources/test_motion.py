@@ -66,7 +66,7 @@ def test_what_walks_is_told_slow_or_quick(speed_px_s: int) -> None:
 def test_what_was_put_down_belongs_to_the_scene_after_a_while() -> None:
     rng = np.random.default_rng(4)
     meter, at_s = settled(rng)
-    first = meter.update(with_thing(street(rng), 300), at_s)
+    first = last = meter.update(with_thing(street(rng), 300), at_s)
     for i in range(1, round(5 * FOLLOW_S / STEP_S)):
         last = meter.update(with_thing(street(rng), 300), at_s + i * STEP_S)
     assert first > 0.005

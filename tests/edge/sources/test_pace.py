@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
@@ -13,7 +14,9 @@ from edge.sources.pace import MOVED_SHARE, Pace, Pacer
 FPS = 25
 
 
-def looked_s(pace: Pace, way_m: list[float | None] | None = None, motion: list[float] | None = None) -> list[float]:
+def looked_s(
+    pace: Pace, way_m: Sequence[float | None] | None = None, motion: Sequence[float] | None = None
+) -> list[float]:
     """Times of the pictures looked at, of a source of 25 a second."""
     pacer = Pacer(pace)
     count = len(way_m or motion or [0] * (20 * FPS))
@@ -63,7 +66,8 @@ def test_the_least_motion(motion: float, looks: int) -> None:
 )
 def test_no_two_looks_are_further_apart_than_asked(steps: list[float | None], every_m: float) -> None:
     """Between two looks lie at most one stretch of way and one picture, or the standing time."""
-    way, ways = 0.0, []
+    way = 0.0
+    ways: list[float | None] = []
     for step in steps:
         way += step or 0.0
         ways.append(None if step is None else way)

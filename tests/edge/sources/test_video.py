@@ -6,6 +6,7 @@ import os
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -115,7 +116,7 @@ def test_window_keeps_frame_numbers(tmp_path: Path) -> None:
         ({"every_m": 2.5, "by_motion": True}, "--every-m is for a vehicle, --by-motion for a camera that stands"),
     ],
 )
-def test_bad_window(window: dict[str, float], message: str) -> None:
+def test_bad_window(window: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Window(**window)
 
