@@ -61,5 +61,6 @@ RULES: Final = (
     Rule("lens_dirty", "warning"),
     Rule("mount_moved", "warning"),
     Rule("pack_rolled_back", "critical"),
+    Rule("pack_refused", "warning"),
 )
 """Every alarm there is."""

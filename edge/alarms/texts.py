@@ -82,6 +82,9 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             "本机时钟偏差 {figure}：打开时间同步（systemd-timesyncd 或 chrony），更换主板电池。",
             "The box's own clock is {figure} off: turn on timesyncd or chrony, change the clock's battery.",
         ),
+        "pack_refused": Text(
+            "服务器下发的包未被采用：{figure}", "A pack that the server offers is not taken: {figure}"
+        ),
         "clock_trouble": Text("时钟：{figure}", "Clock: {figure}"),
         "cpu_hot": Text(
             "处理器 {figure}：移开遮挡，避免暴晒，清理散热口。",

@@ -13,7 +13,6 @@ import structlog
 from detector.errors import KerbwatchError
 from detector.evidence.privacy import PrivacyModels, open_privacy_models
 from detector.heartbeat import Orders
-from edge.alarms.alarms import Alarms
 from edge.box.crew import Crew
 from edge.box.health import BoxHealth, LinkHealth
 from edge.box.loop import Loop
@@ -40,13 +39,10 @@ log = structlog.get_logger("box")
 class Keeping:
     """Everything of a box that is not its loop. Use `open`; the other methods belong to the main thread."""
 
-    def __init__(
-        self, settings: BoxSettings, packs: PackStore, parts: Parts, alarms: Alarms, follower: Follower | None
-    ) -> None:
+    def __init__(self, settings: BoxSettings, packs: PackStore, parts: Parts, follower: Follower | None) -> None:
         self._settings = settings
         self._packs = packs
         self._parts = parts
-        self._alarms = alarms
         self._retention = Retention(parts.vault, parts.time) if parts.vault is not None else None
         self._releases: VaultReleases | None = None
         if parts.vault is not None:
@@ -105,8 +101,11 @@ class Keeping:
         """Another second has gone by; True when the box must start again."""
         for camera in health.cameras:
             self._live_s[camera.camera_id] += camera.status.state == "live"
-        if self._follower is not None and self._follower.restart.is_set():
-            return True
+        if self._follower is not None:
+            trouble = self._follower.trouble
+            self._parts.alarms.tell("pack_refused", on=bool(trouble), figure=trouble)
+            if self._follower.restart.is_set():
+                return True
         now_s = time.monotonic()
         if now_s - self._expire_s >= _EXPIRE_S:
             self._expire_s = now_s

@@ -19,6 +19,9 @@ from detector.model.yolo import Detector, open_detector
 from detector.report import Versions
 from detector.site.load import load_site
 from detector.site.model import Site
+from edge.alarms.alarms import Alarms
+from edge.alarms.findings import AlarmLimits
+from edge.alarms.pictures import PictureWatch
 from edge.assemble import software_version
 from edge.box.clips_folder import clips_folder
 from edge.box.patient import PatientOutbox
@@ -59,6 +62,7 @@ class Parts:
     fixes: LiveReceiver | None
     vault: Vault | None
     board: Board
+    alarms: Alarms
     stations: tuple[Station, ...]
 
 
@@ -88,9 +92,9 @@ def open_parts(settings: BoxSettings, shipped_model: Path | None, *, allow_files
         outbox = stack.enter_context(Outbox.open(settings.state, key=key, quota=quota))
         vault = None
         if evidence.originals:
-            limits = VaultLimits.of(evidence)
+            room = VaultLimits.of(evidence)
             keys = KeyFile(evidence.originals_key_file) if evidence.originals_key_file is not None else None
-            vault = stack.enter_context(Vault.open(settings.state, keys, limits, at_server=_stored_at_server(outbox)))
+            vault = stack.enter_context(Vault.open(settings.state, keys, room, at_server=_stored_at_server(outbox)))
             # A kill between the originals and their report left originals that nothing names.
             vault.clear_orphans(lambda report_id: outbox.state_of(report_id) is not None)
         time = BoxTime()
@@ -114,10 +118,12 @@ def open_parts(settings: BoxSettings, shipped_model: Path | None, *, allow_files
             rest_s=evidence.clip_after_s + 1.0 if vault is not None else 0.0,
         )
         clips = clips_folder(settings.state)
+        alarms = Alarms(AlarmLimits(evidence.disk_reserve_bytes, evidence.originals_bytes_max))
         stations = tuple(
-            _station(stack, shared, settings, number, address, vault, clips) for number, address in enumerate(addresses)
+            _station(stack, shared, settings, number, address, vault, clips, alarms)
+            for number, address in enumerate(addresses)
         )
-        yield Parts(settings, key, site, detector, time, outbox, reports, fixes, vault, board, stations)
+        yield Parts(settings, key, site, detector, time, outbox, reports, fixes, vault, board, alarms, stations)
 
 
 def _station(
@@ -128,6 +134,7 @@ def _station(
     address: LiveAddress,
     vault: Vault | None,
     clips: Path,
+    alarms: Alarms,
 ) -> Station:
     chosen = settings.cameras[number]
     camera = open_camera(
@@ -144,7 +151,8 @@ def _station(
     originals = None
     if vault is not None:
         originals = VaultOriginals(vault, camera, settings.evidence, clips)
-    return Station(shared, chosen, number, camera, trigger, originals)
+    pictures = PictureWatch(shared.site.camera(chosen.camera_id), alarms)
+    return Station(shared, chosen, number, camera, trigger, pictures, originals)
 
 
 def _stored_at_server(outbox: Outbox) -> Callable[[uuid.UUID], bool]:

@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -19,9 +19,8 @@ from typing import Final
 import cv2
 import structlog
 
-from detector.errors import TransientError
+from detector.errors import InputError, TransientError
 from detector.frame import Fix
-from edge.alarms.alarms import Alarms
 from edge.assemble import software_version
 from edge.box.allocator import give_back_early
 from edge.box.crew import Crew
@@ -34,6 +33,7 @@ from edge.box.systemd import Systemd
 from edge.box.usage import Usage
 from edge.fleet.follow import Follower
 from edge.fleet.overrides import effective
+from edge.fleet.signs import Fault
 from edge.fleet.store import PackStore
 from edge.fleet.tell import reason_text, standing_failure
 
@@ -59,13 +59,21 @@ def run_box(path: Path, shipped_model: Path | None, *, allow_files: bool = False
     if decision.gave_up is not None:
         log.warning("a pack was given up", version=decision.gave_up.version, why=decision.gave_up.reason)
     failure = standing_failure(packs.state().given_up, decision.pack.version if decision.pack else None)
-    settings = effective(own, decision.pack)
-    with stop_signals() as told, open_parts(settings, shipped_model, allow_files=allow_files) as parts:
-        alarms = Alarms()
+    with stop_signals() as told, ExitStack() as stack:
+        try:
+            settings = effective(own, decision.pack)
+            parts = stack.enter_context(open_parts(settings, shipped_model, allow_files=allow_files))
+        except InputError as error:
+            if decision.on_probation and packs.give_up(Fault("self_test", str(error))):
+                log.warning("the box does not open with this pack", why=str(error))
+                return RESTART
+            raise
+        if parts.detector.why is not None:
+            log.info("back end", why=parts.detector.why.en)
         if failure is not None:
-            alarms.tell("pack_rolled_back", failure.version, on=True, figure=reason_text(failure).both())
-        keeping = Keeping(settings, packs, parts, alarms, _follower(own, parts, shipped_model))
-        code = _Run(settings, packs, parts, told, alarms, keeping).run()
+            parts.alarms.tell("pack_rolled_back", failure.version, on=True, figure=reason_text(failure).both())
+        keeping = Keeping(settings, packs, parts, _follower(own, parts, shipped_model))
+        code = _Run(settings, packs, parts, told, keeping).run()
     if code == 0:
         packs.stopped()
     return code
@@ -80,14 +88,13 @@ class _Run:
         packs: PackStore,
         parts: Parts,
         told: threading.Event,
-        alarms: Alarms,
         keeping: Keeping,
     ) -> None:
         self._settings = settings
         self._packs = packs
         self._parts = parts
         self._told = told
-        self._alarms = alarms
+        self._alarms = parts.alarms
         self._keeping = keeping
         self._began_s = time.monotonic()
         self._usage = Usage()
@@ -176,10 +183,11 @@ class _Run:
 
 def _follower(own: BoxSettings, parts: Parts, shipped_model: Path | None) -> Follower | None:
     """Takes the server's packs where the box's own settings want that."""
-    if not own.fleet.follow or shipped_model is None:
+    default_model = own.model or shipped_model
+    if not own.fleet.follow or default_model is None:
         return None
     device_id = parts.outbox.device_id
-    return Follower(PackStore.open(own), own, device_id=device_id, default_model=shipped_model)
+    return Follower(PackStore.open(own), own, device_id=device_id, default_model=default_model)
 
 
 @contextmanager

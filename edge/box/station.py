@@ -26,6 +26,7 @@ from detector.model.yolo import Detector
 from detector.report import Versions
 from detector.site.model import Site
 from detector.tracking import Tracker
+from edge.alarms.pictures import PictureWatch
 from edge.box.health import CameraHealth
 from edge.box.patient import PatientMemory, PatientOutbox
 from edge.box.repeats import Repeats
@@ -95,12 +96,14 @@ class Station:
         number: int,
         camera: LiveCamera,
         trigger: Trigger,
+        pictures: PictureWatch,
         originals: Originals | None = None,
     ) -> None:
         """Use one for each camera.
 
         Args:
             number: of the camera within the box, from 0.
+            pictures: sees every look, for dirt on the lens and a knocked mount.
             originals: keeps the unblurred originals of its reports; `None` keeps none.
         """
         self.camera = camera
@@ -108,6 +111,7 @@ class Station:
         self.camera_id = settings.camera_id
         self._shared = shared
         self._number = number
+        self._pictures = pictures
         self._originals = originals
         self._pose: Camera = shared.site.camera(settings.camera_id)
         self._patrol: _Patrol | None = None
@@ -173,6 +177,7 @@ class Station:
                 originals=self._originals,
             )
         fix = self._shared.fixes.at(frame.captured_at) if self._shared.fixes and self.moves else None
+        self._pictures.saw(frame, fix)
         try:
             patrol.take(looked, fix)
             self._trouble = ""
