@@ -72,6 +72,35 @@ def test_a_clock_set_meanwhile_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert best[0] == pytest.approx(86_400.0, abs=0.1)
 
 
+def test_what_was_heard_before_a_suspend_is_dropped() -> None:
+    """The monotonic clock stood still for a minute: the old word would be a minute late, and look as good as new."""
+    asleep_s = [5.0]
+    heard: list[tuple[float, float]] = []
+    clock = ServerClock(lambda offset_s, error_s: heard.append((offset_s, error_s)), asleep_s=lambda: asleep_s[0])
+    now_s = time.monotonic()
+    clock.heard(told(0.0), now_s - 0.01, now_s + 0.01)
+    asleep_s[0] += 0.05  # two clocks are not read in one moment
+    assert clock.best() is not None
+    asleep_s[0] += 60.0
+    assert clock.best() is None
+    clock.heard(told(60.0), now_s - 1.0, now_s + 1.0)
+    best = clock.best()
+    assert best is not None
+    assert best[0] == pytest.approx(60.0, abs=0.05)
+    assert [round(offset_s) for offset_s, _ in heard] == [0, 60]
+
+
+def test_an_answer_on_its_way_during_a_suspend_is_dropped() -> None:
+    asleep_s = [0.0]
+    heard: list[tuple[float, float]] = []
+    clock = ServerClock(lambda offset_s, error_s: heard.append((offset_s, error_s)), asleep_s=lambda: asleep_s[0])
+    now_s = time.monotonic()
+    clock.heard(told(0.0), now_s - 0.01, now_s + 0.01)
+    asleep_s[0] = 0.2
+    clock.heard(told(-30.0), now_s - 0.01, now_s + 0.01)
+    assert (clock.best(), len(heard)) == (None, 1)
+
+
 @pytest.mark.parametrize(
     ("header", "span_s"),
     [
