@@ -5,16 +5,40 @@ Nothing here is a secret: a camera's user and password stand in a file of their 
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from detector.errors import InputError
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Bytes = Annotated[int, Field(ge=0, le=2**50)]
+
+
+def _usable(path: Path) -> Path:
+    if not str(path).isprintable():
+        raise ValueError("holds a character that no path may have: write it anew")
+    if len(os.fsencode(path)) > _PATH_MAX_BYTES or any(len(os.fsencode(part)) > _NAME_MAX_BYTES for part in path.parts):
+        raise ValueError(f"is too long for a path: {_PATH_MAX_BYTES} bytes at most, {_NAME_MAX_BYTES} for each name")
+    return path
+
+
+_PATH_MAX_BYTES: Final = 2048
+_NAME_MAX_BYTES: Final = 255
+
+FilePath = Annotated[Path, AfterValidator(_usable)]
+"""A path that the system takes, whether something is there or not."""
 
 Interface = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:*-]{1,32}$")]
 """Name of a network interface; ``*`` stands for any ending."""
@@ -47,7 +71,7 @@ class CameraSettings(_Settings):
     """As in the site's cameras.yaml."""
     address: Annotated[str, Field(min_length=1, max_length=2000)]
     """``rtsp://host:port/path`` or ``/dev/video0``; never with a user or password."""
-    credentials_file: Path | None = None
+    credentials_file: FilePath | None = None
     """One line ``user:password``, readable by the box's user alone."""
     look: LookSettings = LookSettings()
     clip_ring_bytes: Annotated[int, Field(ge=0, le=2**30)] = 24 * 1024**2
@@ -66,7 +90,7 @@ class CameraSettings(_Settings):
 class GnssSettings(_Settings):
     """The receiver: a serial device or gpsd."""
 
-    serial: Path | None = None
+    serial: FilePath | None = None
     baud: Annotated[int, Field(ge=1200, le=921_600)] = 9600
     gpsd: Annotated[str, Field(max_length=200)] | None = None
     """``host:port``, usually ``127.0.0.1:2947``."""
@@ -101,7 +125,7 @@ class EvidenceSettings(_Settings):
     """Keep the unblurred original of every report, encrypted."""
     originals_days: Annotated[int, Field(ge=1, le=3650)] = 15
     """Unconfirmed originals are deleted after so many days."""
-    originals_key_file: Path | None = None
+    originals_key_file: FilePath | None = None
     """Where their master keys lie; `None` is `vault/vault.key` in the state folder. A file in a tmpfs, or one that the
     TPM unseals at boot, also protects them from somebody who takes the whole box."""
     release: Literal["never", "on_request"] = "never"
@@ -123,7 +147,7 @@ class PageSettings(_Settings):
     """Faster than this the page shows nothing to press: the rider rides."""
     names: Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,253}$")], ...], Field(max_length=16)] = ()
     """Host names the page is reached by, beside its addresses and ``localhost``; others are refused."""
-    metrics_token_file: Path | None = None
+    metrics_token_file: FilePath | None = None
     """A token that a collector on another machine sends; without one, metrics are for this machine only."""
 
 
@@ -141,19 +165,19 @@ class FleetSettings(_Settings):
 class BoxSettings(_Settings):
     """Everything `kerbwatch box run` is told."""
 
-    state: Path
+    state: FilePath
     """Folder of key, outbox, originals and packs; only the box's user may read it."""
-    site: Path
-    model: Path | None = None
+    site: FilePath
+    model: FilePath | None = None
     """Model bundle; `None` takes the one that Kerbwatch ships."""
-    trust: tuple[Path, ...] = ()
+    trust: tuple[FilePath, ...] = ()
     """Public keys of further signers of bundles and packs."""
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     """Processor threads of the network."""
     backend: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")] = "onnxruntime"
     """What runs the network; ``auto`` takes the fastest that agrees with the golden output (docs/backends.md)."""
-    face_model: Path | None = None
-    plate_model: Path | None = None
+    face_model: FilePath | None = None
+    plate_model: FilePath | None = None
     cameras: Annotated[tuple[CameraSettings, ...], Field(min_length=1, max_length=8)]
     gnss: GnssSettings | None = None
     uplink: UplinkSettings | None = None
@@ -182,7 +206,7 @@ def load_settings(path: Path) -> BoxSettings:
         data = yaml.safe_load(path.read_text("utf-8"))
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, a 13th month, a huge number
         raise InputError(f"{path} is not YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(data, dict):
         raise InputError(f"{path} holds no settings: see docs/box.md for an example")

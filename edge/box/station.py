@@ -20,12 +20,12 @@ import structlog
 from detector.errors import InputError, KerbwatchError, TransientError
 from detector.evidence.privacy import PrivacyModels
 from detector.frame import Fix
-from detector.geo.camera import Camera
+from detector.geo.camera import Camera, VehicleCamera
 from detector.hit import Hit
 from detector.model.yolo import Detector
 from detector.report import Versions
 from detector.site.model import Site
-from detector.tracking import Tracker
+from detector.tracking import Tracker, TrackerLimits
 from edge.alarms.pictures import PictureWatch
 from edge.box.health import CameraHealth
 from edge.box.patient import PatientMemory, PatientOutbox
@@ -42,7 +42,7 @@ from edge.sources import Window
 from edge.sources.live.picture import LiveCamera
 from edge.stretch import Stretch, gather_gap_s
 from edge.tally import Tally
-from edge.triggers import Trigger
+from edge.triggers import Trigger, tracker_limits
 from edge.true_time import TrueTime
 from edge.verdicts import Verdicts
 from edge.watch import Looked, Watch
@@ -111,6 +111,7 @@ class Station:
         self.camera_id = settings.camera_id
         self._shared = shared
         self._number = number
+        self._limits = tracker_limits(settings.look)
         self._pictures = pictures
         self._originals = originals
         self._pose: Camera = shared.site.camera(settings.camera_id)
@@ -173,6 +174,7 @@ class Station:
                 self.camera_id,
                 self._number,
                 frame.captured_at,
+                limits=self._limits,
                 told=self._told,
                 originals=self._originals,
             )
@@ -224,6 +226,7 @@ class _Patrol:
         number: int,
         began_at: datetime,
         *,
+        limits: TrackerLimits,
         told: Callable[[Hit], bool],
         originals: Originals | None,
     ) -> None:
@@ -246,7 +249,13 @@ class _Patrol:
             told=told,
             originals=originals,
         )
-        tracker = Tracker(camera_id, shared.detector.cue_names, standing_camera=pose.observed_by == "fixed")
+        tracker = Tracker(
+            camera_id,
+            shared.detector.cue_names,
+            limits,
+            standing_camera=pose.observed_by == "fixed",
+            camera=pose if isinstance(pose, VehicleCamera) else None,
+        )
         self._coverage = _Coverage(shared, plan, pose)
         self.watch = Watch(plan, tracker, verdicts, self._coverage.looks, self.tally)
 

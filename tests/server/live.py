@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,13 +77,14 @@ class LiveDevice:
 
 
 @contextmanager
-def live_server(folder: Path, *, site: Path | None = None) -> Iterator[LiveServer]:
-    """Starts the service on a free loopback port with a new data folder; ends it in order."""
+def live_server(folder: Path, *, site: Path | None = None, more: Sequence[str] = ()) -> Iterator[LiveServer]:
+    """Starts the service on a free loopback port with a new data folder and `more` options; ends it in order."""
     credentials, log = folder / "first-start.json", folder / "server.log"
     command = [sys.executable, "-m", "kerbwatch", "serve", "--data", str(folder / "server"), "--port", "0"]
     command += ["--first-start-file", str(credentials)]
     if site is not None:
         command += ["--site", str(site)]
+    command += more
     with log.open("wb") as out:
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=out, cwd=ROOT, env={**os.environ, "PYTHONUNBUFFERED": "1"}
