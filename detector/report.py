@@ -33,9 +33,16 @@ YEARS = range(2000, 2100)
 def _utc(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise ValueError("a time needs its zone: write UTC, e.g. 2026-05-17T09:30:00Z")
+    # Twice: the first and the last year have neighbours in another zone, and the years 1 and 9999 none at all.
+    _check_year(value)
+    utc = value.astimezone(UTC)
+    _check_year(utc)
+    return utc
+
+
+def _check_year(value: datetime) -> None:
     if value.year not in YEARS:
         raise ValueError(f"the year {value.year} is not within {YEARS.start} to {YEARS.stop - 1}: set the clock")
-    return value.astimezone(UTC)
 
 
 Utc = Annotated[datetime, AfterValidator(_utc)]

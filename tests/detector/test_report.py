@@ -19,7 +19,14 @@ FIX = ReportFix(quality="autonomous", sigma_m=3.0, heading_deg=90.0, speed_m_s=5
 
 @pytest.mark.parametrize(
     "moment",
-    ["0001-01-01T00:00:00+08:00", "1980-01-06T00:00:00Z", "2100-01-01T00:00:00Z", "9999-12-31T23:59:59-08:00"],
+    [
+        "0001-01-01T00:00:00+08:00",
+        "1980-01-06T00:00:00Z",
+        "2000-01-01T00:00:00+08:00",  # within in its own zone, and not in UTC, in which it is kept
+        "2099-12-31T23:59:59-08:00",
+        "2100-01-01T00:00:00Z",
+        "9999-12-31T23:59:59-08:00",
+    ],
 )
 def test_times_of_a_clock_that_was_never_set_are_refused(moment: str) -> None:
     times = dict.fromkeys(("first_seen_at", "captured_at", "last_seen_at"), moment)
