@@ -14,7 +14,7 @@ from server.security.guard import AsDevice, UsesServices
 router = APIRouter(prefix="/api/v1/devices", tags=["devices"])
 
 
-@router.post("/heartbeat", responses=documented(401, 413, 422, 429, 503, 507))
+@router.post("/heartbeat", responses=documented(400, 401, 413, 422, 429, 503, 507))
 def heartbeat(device: AsDevice, services: UsesServices, beat: Heartbeat) -> Orders:
     """Takes what a box says of itself; answers what is wanted of it.
 

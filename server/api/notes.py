@@ -23,7 +23,7 @@ router = APIRouter(prefix="/api/v1/notes", tags=["notes"])
     status_code=201,
     responses={
         200: {"model": NoteOut, "description": "The same note was here before; nothing was changed."},
-        **documented(401, 403, 409, 413, 422, 503, 507),
+        **documented(400, 401, 403, 409, 413, 422, 503, 507),
     },
 )
 def put_note(

@@ -102,6 +102,8 @@ class UploadStore:
                 )
             known = session.scalar(select(Upload).where(Upload.device_id == device_id, Upload.sha256 == sha256))
             if known is not None:
+                if known.offset_bytes == known.length_bytes:
+                    _mark(session, [item for item in declared if _is_as_stored(item, declared)], now)
                 return _state(known), False
             self._check_allowance(session, device_id)
             stored = all(_is_stored(item) for item in declared)
@@ -291,6 +293,16 @@ def _declared(session: Session, device_id: str, sha256: str) -> Sequence[Evidenc
 
 def _is_stored(item: Evidence | Original) -> bool:
     return item.state in (EvidenceState.STORED, OriginalState.STORED)
+
+
+def _is_as_stored(item: Evidence | Original, declared: Iterable[Evidence | Original]) -> bool:
+    """The file is here for another report that says the same of it: two things in one picture share an original."""
+    nature = (item.size_bytes, item.media_type, item.width_px, item.height_px)
+    return not _is_stored(item) and any(
+        nature == (other.size_bytes, other.media_type, other.width_px, other.height_px)
+        for other in declared
+        if _is_stored(other)
+    )
 
 
 def _mark(session: Session, items: Iterable[Evidence | Original], now: datetime) -> None:

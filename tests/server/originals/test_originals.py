@@ -149,6 +149,27 @@ def test_only_what_the_case_names(running: Running, sent: tuple) -> None:
     assert "there is nothing to ask for" in again.text
 
 
+def test_one_original_of_two_reports_is_sent_once_and_counts_for_each_that_asked(running: Running) -> None:
+    key, device = running.device()
+    reports = [sealed(key, at=None, originals=(named(PICTURE),)) for _ in range(2)]
+    for report in reports:
+        assert put(device, report).status_code == 201
+    pages, sha = running.reviewer(), hashlib.sha256(PICTURE).hexdigest()
+    for number, report in enumerate(reports, start=1):
+        wish = {"report_id": str(report.body.report_id), "sha256": sha, "reason": f"court file {number}"}
+        assert pages.post(f"/cases/{number}/originals/look", data=wish).status_code == 404
+        assert pages.post(f"/cases/{number}/originals/ask", data=wish).status_code == 303
+        begun = begin(device, PICTURE)
+        assert begun.headers["upload-offset"] == (str(len(PICTURE)) if number == 2 else "0")
+        if number == 1:
+            assert upload(device, PICTURE).status_code == 204
+        with running.services.database.read() as session:
+            assert asking.wanted_for(session, key.device_id) == ()
+            told = [line.action["event"] for line in workflow.get(session, number).events]
+        assert told == ["opened", "original_asked", "original_answered"]
+        assert pages.post(f"/cases/{number}/originals/look", data=wish).content == PICTURE
+
+
 def test_other_bytes_are_not_taken_for_it(running: Running, sent: tuple) -> None:
     _, device, report = sent
     form(running.reviewer(), report, "ask")
