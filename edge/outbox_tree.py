@@ -14,6 +14,7 @@ from typing import IO, Final
 from urllib.parse import quote
 
 from detector.errors import InputError
+from detector.evidence.manifest import MANIFEST_FILE
 
 DATABASE_FILE: Final = "outbox.db"
 _REPORTS = "reports/"
@@ -21,8 +22,11 @@ _EVIDENCE = "evidence/"
 
 
 def is_outbox(path: Path) -> bool:
-    """Whether the folder is a device's state folder."""
-    return (path / DATABASE_FILE).is_file()
+    """Whether the folder is a device's state folder.
+
+    One with reports or a manifest in files is none, also with an outbox put into it: it is read as what it is.
+    """
+    return (path / DATABASE_FILE).is_file() and not (path / _REPORTS).exists() and not (path / MANIFEST_FILE).exists()
 
 
 class OutboxTree:
@@ -40,13 +44,14 @@ class OutboxTree:
         try:
             database = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, timeout=10)
             try:
+                # A table that others made may hold anything in any column: what is no bytes is told as no report.
                 for report_id, sealed in database.execute("SELECT report_id, sealed FROM reports"):
-                    self._sealed[f"{_REPORTS}{report_id}.json"] = bytes(sealed)
+                    self._sealed[f"{_REPORTS}{report_id}.json"] = sealed if isinstance(sealed, bytes) else b""
                 self.dropped = {
                     f"{_EVIDENCE}{name}{suffix}"
                     for name, suffix in database.execute("SELECT sha256, suffix FROM files WHERE dropped")
                 }
-                hits = [row[0] for row in database.execute("SELECT report_id FROM hits")]
+                hits = [str(row[0]) for row in database.execute("SELECT report_id FROM hits")]
                 ((newest,),) = database.execute("SELECT coalesce(max(rowid), 0) FROM hits").fetchall()
             finally:
                 database.close()

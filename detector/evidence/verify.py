@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import uuid
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator, Mapping
@@ -25,6 +24,7 @@ from detector.errors import InputError, SealError
 from detector.evidence.manifest import MANIFEST_FILE, Manifest, read_manifest
 from detector.evidence.seal import parse_sealed, read_sealed
 from detector.evidence.trees import Tree, open_tree
+from detector.printable import printable
 from detector.report import EvidenceItem, Original, SealedReport
 
 REPORTS_DIR: Final = "reports"
@@ -66,7 +66,8 @@ class Break:
     what: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.what}"
+        # A name is the sender's: it may hold escapes for the terminal, or a line break and what looks like a verdict.
+        return printable(f"{self.path}: {self.what}").replace("\n", "\\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ class _Check:
     def run(self) -> VerifyResult:
         safe = self._without_oddities()
         reports = self._reports(sorted(name for name in safe if _is_report(name)))
-        manifest = self._manifest(safe, {report.body.report_id: report.seal.body_sha256 for report in reports})
+        manifest = self._manifest(safe, reports)
         self._breaks += [Break(name, what) for name, what in self._tree.faults]
         dropped = self._tree.dropped & (self._declared.keys() - safe)
         here = {name: item for name, item in self._declared.items() if name not in dropped}
@@ -209,8 +210,9 @@ class _Check:
         if self._trusted is not None and not {sealed.seal.public_key, sealed.body.device_id} & self._trusted:
             raise SealError(f"sealed by device {sealed.body.device_id}, whose key is not among the trusted ones")
 
-    def _manifest(self, there: set[str], reports: dict[uuid.UUID, str]) -> bool:
+    def _manifest(self, there: set[str], good: list[SealedReport]) -> bool:
         """Whether there is one; what it says is held against what is there."""
+        reports = {report.body.report_id: report.seal.body_sha256 for report in good}
         if MANIFEST_FILE not in there:
             if self._whole:
                 what = "is missing: a report that was taken away whole would not show"
@@ -220,6 +222,13 @@ class _Check:
             manifest = read_manifest(self._small(MANIFEST_FILE))
             if self._trusted is not None and not self._trusts(manifest):
                 raise SealError(f"sealed by device {manifest.device_id}, whose key is not among the trusted ones")
+            others = sorted({report.body.device_id for report in good} - {manifest.device_id})
+            if others and self._trusted is None:
+                # Else whoever takes a report away could seal a manifest of the rest with a key of his own.
+                raise SealError(
+                    f"sealed by device {manifest.device_id}, which is not the device of every report ({others[0]}): "
+                    "name the devices that you trust"
+                )
         except SealError as error:
             self._breaks.append(Break(MANIFEST_FILE, str(error)))
             return True

@@ -304,6 +304,37 @@ def test_another_devices_seal_is_found_when_the_trusted_keys_are_named(case: Pat
     assert not verify_folder(case, trusted_keys=[]).ok
 
 
+def test_a_manifest_by_another_device_vouches_for_no_report(case: Path) -> None:
+    """Who takes a report away whole could else seal a manifest of the rest with a key made for it."""
+    thief = DeviceKey.generate()
+    _drop_report_and_its_evidence(case)
+    kept = {uuid.UUID(path.stem): parse_sealed(path.read_bytes()).seal.body_sha256 for path in reports(case)}
+    (case / MANIFEST_FILE).write_bytes(sealed_manifest(kept, {}, thief))
+    first = str(verify_folder(case).breaks[0])
+    assert f"{MANIFEST_FILE}: sealed by device {thief.device_id}, which is not the device of every report" in first
+    # Who names both has said that he knows the thief.
+    assert verify_folder(case, trusted_keys=[KEY.public_key, thief.public_key]).whole
+
+
+@pytest.mark.parametrize("name", ["\x1b[2J\x1b[32m.jpg", "a\n✓ 验真通过.jpg", "\u202egpj.exe"])
+@pytest.mark.parametrize("form", ["folder", "zip"])
+def test_a_name_is_told_and_not_obeyed(case: Path, tmp_path: Path, form: str, name: str) -> None:
+    (case / "evidence" / name).write_bytes(b"x")
+    app = Typer()
+    app.command()(verify)
+    said = CliRunner().invoke(app, [str(case if form == "folder" else packed(case, tmp_path / "case.zip"))])
+    assert isinstance(said.exception, SealError)
+    for text in (said.output, str(said.exception)):
+        assert f"evidence/{repr(name)[1:-1]}: no report names this file" in text
+        assert name not in text
+
+
+def test_an_outbox_put_into_a_folder_hides_nothing_of_it(case: Path) -> None:
+    shutil.copy(case / ".kerbwatch" / "outbox.db", case / "outbox.db")
+    assert not is_outbox(case)
+    assert str(verify_folder(case).breaks[0]) == "outbox.db: does not belong here"
+
+
 # -- a state folder ---------------------------------------------------------------------------------------------------
 
 
@@ -317,6 +348,12 @@ def _sql(state: Path, statement: str) -> None:
     database = sqlite3.connect(state / "outbox.db")
     database.executescript(statement)
     database.close()
+
+
+def _loose(state: Path, statement: str) -> None:
+    """A table that takes any type in any column, put in the strict one's place."""
+    swap = "CREATE TABLE loose AS SELECT * FROM reports; DROP TABLE reports; ALTER TABLE loose RENAME TO reports;"
+    _sql(state, swap + statement)
 
 
 def test_an_outbox_is_read_as_it_is_also_while_it_is_in_use(state: Path) -> None:
@@ -356,6 +393,8 @@ def test_evidence_dropped_to_make_room_is_no_fault(state: Path) -> None:
             lambda state: _sql(state, "UPDATE reports SET sealed = CAST(replace(sealed, '0.93', '0.13') AS BLOB)"),
             "the body was changed after sealing",
         ),
+        (lambda state: _loose(state, "UPDATE reports SET sealed = 'text'"), "not a sealed report"),
+        (lambda state: _loose(state, "UPDATE reports SET sealed = 99999999999999"), "not a sealed report"),
     ],
 )
 def test_every_change_to_an_outbox_is_named(state: Path, tamper: Callable[[Path], object], says: str) -> None:
