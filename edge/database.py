@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from detector.errors import InputError, TransientError
-from edge.durable import disk_full
+from edge.durable import NotWritable, disk_full
 
 
 class UnsureWrite(TransientError):
@@ -70,5 +70,5 @@ def translated(path: Path) -> Generator[None]:
         if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
             raise InputError(f"{path} is damaged ({error}): keep a copy, then move it away to start anew") from error
         if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-            raise InputError(f"cannot write {path} ({error}): name a folder this user may write") from error
+            raise NotWritable(f"cannot write {path} ({error}): name a folder this user may write") from error
         raise

@@ -23,6 +23,10 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR})
 
 
+class NotWritable(InputError):
+    """A path that this user may not write: named wrongly, or a disk that the kernel made read-only after a fault."""
+
+
 def fsync_dir(folder: Path) -> None:
     """Make the names in a folder durable.
 
@@ -137,7 +141,7 @@ def explain(error: OSError, path: Path, needed_bytes: int) -> KerbwatchError:
     if error.errno in _FULL:
         return disk_full(path, needed_bytes)
     if error.errno in _FORBIDDEN:
-        return InputError(f"cannot write {path}: {error.strerror}; name a folder this user may write")
+        return NotWritable(f"cannot write {path}: {error.strerror}; name a folder this user may write")
     if error.errno == errno.ENOENT and not path.parent.is_dir():
         return InputError(f"cannot write {path}: there is no folder {path.parent}; make it first, or name another")
     return TransientError(f"cannot write {path}: {error.strerror}; check the disk")

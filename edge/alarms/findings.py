@@ -105,6 +105,12 @@ def stalled(moment: Moment, camera: CameraHealth, stands: bool) -> str | None:
     return camera.status.trouble if camera.status.state is CameraState.STALLED else None
 
 
+def unjudged(moment: Moment, camera: CameraHealth, stands: bool) -> str | None:
+    """It is looked at, and nothing follows from it: its pictures do not fit the site, mostly."""
+    del moment, stands
+    return camera.unjudged or None
+
+
 def no_looks(moment: Moment, camera: CameraHealth, stands: bool) -> str | None:
     """It gives pictures, and none goes through the network."""
     del stands

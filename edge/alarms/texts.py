@@ -22,6 +22,14 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             "摄像头 {about} 有画面，但已 {figure} 没有识别：重启终端；再发生请报修。",
             "Camera {about} gives pictures, none looked at for {figure}: restart the box; tell us if it recurs.",
         ),
+        "not_judged": Text(
+            "摄像头 {about} 的画面无法判断，不会有报告：请管理员处理。{figure}",
+            "Pictures of camera {about} cannot be judged, nothing is reported: the keeper must mend it. {figure}",
+        ),
+        "no_receiver": Text(
+            "车载摄像头 {about} 没有定位接收机，所有位置均未知：在 box.yaml 中设置 gnss。",
+            "Camera {about} is on a vehicle without a receiver, so every place is unknown: set gnss in box.yaml.",
+        ),
         "frame_old": Text(
             "摄像头 {about} 的画面迟到 {figure}：降低其码率或分辨率，或检查无线链路。",
             "Pictures of camera {about} come {figure} late: lower its bit rate or size, or check its radio link.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +22,18 @@ app = typer.Typer(
 
 Config = Annotated[Path, typer.Argument(help="The box's configuration, see docs/box.md. 配置文件", show_default=False)]
 
+Recordings = Annotated[
+    bool, typer.Option("--allow-recordings", help="Let file:///path?loop stand for a camera. 演练用录像代替摄像头")
+]
+
+
+@app.callback()
+def private(context: typer.Context) -> None:
+    """The unattended box on a vehicle: watch, send, look after itself. 车载终端"""
+    # What a box writes is for its own user alone, whoever starts it: databases and logs too.
+    before = os.umask(0o077)
+    context.call_on_close(lambda: os.umask(before))
+
 
 @app.command()
 def run(
@@ -28,14 +41,12 @@ def run(
     model: Annotated[
         Path | None, typer.Option(help="Model bundle when the configuration names none. 默认模型包", show_default=False)
     ] = None,
-    allow_recordings: Annotated[
-        bool, typer.Option("--allow-recordings", help="Let file:///path?loop stand for a camera. 演练用录像代替摄像头")
-    ] = False,
+    allow_recordings: Recordings = False,
 ) -> None:
     """Watch until told to stop; what is found is sent. 运行
 
     Exit codes: 0 stopped as told; 2 something given is wrong; 75 start again (a new pack, a full disk, the folder in
-    use); 70 a mistake in the program. A service manager restarts it in every case but 0 and 2.
+    use); 70 a mistake in the program. The service of `kerbwatch box unit` starts it again after every one of them.
     """
     from edge.box.logs import write_json_lines
     from edge.box.run import run_box
@@ -47,15 +58,15 @@ def run(
 
 
 @app.command()
-def check(config: Config) -> None:
+def check(config: Config, allow_recordings: Recordings = False) -> None:
     """Read the configuration and the site, and say what is wrong. 检查配置"""
     from detector.site.load import load_site
+    from edge.box.fit import check_addresses, check_cameras
     from edge.box.settings import load_settings
 
     settings = load_settings(config)
-    site = load_site(settings.site)
-    for camera in settings.cameras:
-        site.camera(camera.camera_id)
+    check_addresses(settings, allow_files=allow_recordings)
+    check_cameras(settings, load_site(settings.site))
     cameras = ", ".join(camera.camera_id for camera in settings.cameras)
     typer.echo(f"{config}: 配置无误 · no fault found; 摄像头 cameras: {cameras}")
 

@@ -23,6 +23,7 @@ class CameraHealth:
         looks: pictures that went through the network since the start.
         looks_dropped: wanted, but the network was busy with a newer one.
         look_age_p99_s: 99th percentile over the last minutes of a picture's age when its look began.
+        unjudged: why its looks cannot be judged; empty when they can.
     """
 
     camera_id: str
@@ -30,6 +31,7 @@ class CameraHealth:
     looks: int = 0
     looks_dropped: int = 0
     look_age_p99_s: float | None = None
+    unjudged: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,9 @@ from edge.alarms.findings import AlarmLimits
 from edge.alarms.pictures import PictureWatch
 from edge.assemble import software_version
 from edge.box.clips_folder import clips_folder
+from edge.box.fit import check_cameras
 from edge.box.patient import PatientOutbox
-from edge.box.settings import BoxSettings, CameraSettings
+from edge.box.settings import BoxSettings
 from edge.box.station import Shared, Station
 from edge.box_time import BoxTime
 from edge.device import open_key
@@ -81,8 +82,7 @@ def open_parts(settings: BoxSettings, shipped_model: Path | None, *, allow_files
     """
     site = load_site(settings.site)
     addresses = [parse_address(camera.address, allow_files=allow_files) for camera in settings.cameras]
-    for camera in settings.cameras:
-        _check_pose(site, camera)
+    check_cameras(settings, site)
     detector = open_model(settings, shipped_model)
     privacy = open_privacy(settings, detector)
     evidence = settings.evidence
@@ -147,6 +147,7 @@ def _station(
     )
     stack.callback(camera.close)
     moves = shared.site.camera(chosen.camera_id).observed_by != "fixed"
+    alarms.tell("no_receiver", chosen.camera_id, on=moves and shared.fixes is None)
     trigger = Trigger(chosen.look, shared.fixes if moves else None)
     originals = None
     if vault is not None:
@@ -157,16 +158,6 @@ def _station(
 
 def _stored_at_server(outbox: Outbox) -> Callable[[uuid.UUID], bool]:
     return lambda report_id: outbox.state_of(report_id) is ReportState.STORED
-
-
-def _check_pose(site: Site, camera: CameraSettings) -> None:
-    pose = site.camera(camera.camera_id)
-    if pose.observed_by == "drone":
-        raise InputError(f"camera {camera.camera_id!r} is a drone's: its pictures come as recordings, not from a box")
-    if camera.look.by == "motion" and pose.observed_by != "fixed":
-        raise InputError(
-            f"camera {camera.camera_id!r} is on a vehicle, where everything moves: look by distance, time or every"
-        )
 
 
 def open_model(settings: BoxSettings, shipped_model: Path | None) -> Detector:

@@ -14,15 +14,23 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
-from detector.errors import TransientError
+import structlog
+
+from detector.errors import KerbwatchError, TransientError
 from detector.hit import SeenBefore
 from detector.report import ReportBody
 from edge.again import Sighting
+from edge.durable import NotWritable
 from edge.memory import SiteMemory, StretchId
 from edge.outbox import BodyBuilder, Outbox
 from edge.parcels import EvidenceFile
 
 Answer = TypeVar("Answer")
+
+log = structlog.get_logger("box")
+
+_PASSING: Final = (TransientError, NotWritable)
+"""A folder that could be written when the box began and cannot be now lies on a disk that failed: it may come back."""
 
 HELD_MAX: Final = 16
 """Hits held while the disk is full; each holds a JPEG and its boxes, a few megabytes."""
@@ -60,7 +68,7 @@ class PatientOutbox:
             if self._retry():
                 try:
                     return self._put(hit_key, build)
-                except TransientError as error:
+                except _PASSING as error:
                     self._trouble = str(error)
             if len(self._held) >= HELD_MAX:
                 self._lost += 1
@@ -95,7 +103,7 @@ class PatientOutbox:
         while self._held:
             try:
                 self._put(*self._held[0])
-            except TransientError as error:
+            except _PASSING as error:
                 self._trouble = str(error)
                 return False
             self._held.popleft()
@@ -104,7 +112,7 @@ class PatientOutbox:
 
 
 class PatientMemory:
-    """A site memory that a full disk makes forgetful: things then count as seen for the first time."""
+    """A site memory that a full disk or its own damage makes forgetful: things then count as new."""
 
     def __init__(self, folder: Path, patrol_id: str, began_at: datetime) -> None:
         """Open the memory of a folder for a patrol, and forget what is too old."""
@@ -133,7 +141,10 @@ class PatientMemory:
     def _forgiving(self, ask: Callable[[], Answer]) -> Answer | None:
         try:
             answer = ask()
-        except TransientError as error:
+        except KerbwatchError as error:
+            # Also a damaged one: a box that remembers nothing still watches.
+            if not self.trouble:
+                log.warning("what was seen before is not known", why=str(error))
             self.trouble = str(error)
             return None
         self.trouble = ""

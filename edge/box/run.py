@@ -24,6 +24,7 @@ from detector.frame import Fix
 from edge.assemble import software_version
 from edge.box.allocator import give_back_early
 from edge.box.crew import Crew
+from edge.box.fit import check_addresses
 from edge.box.health import BoxHealth, GnssHealth, LinkHealth, StoreHealth
 from edge.box.keeping import Keeping
 from edge.box.loop import Loop
@@ -39,6 +40,7 @@ from edge.fleet.tell import reason_text, standing_failure
 
 RESTART: Final = 75
 _SECOND_S: Final = 1.0
+_STOPS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 log = structlog.get_logger("box")
 
@@ -54,6 +56,7 @@ def run_box(path: Path, shipped_model: Path | None, *, allow_files: bool = False
     cv2.setNumThreads(1)
     give_back_early()
     own = load_settings(path)
+    check_addresses(own, allow_files=allow_files)  # before a pack could be blamed for them
     packs = PackStore.open(own)
     decision = packs.begin_start()
     if decision.gave_up is not None:
@@ -192,7 +195,7 @@ def _follower(own: BoxSettings, parts: Parts, shipped_model: Path | None) -> Fol
 
 @contextmanager
 def stop_signals() -> Iterator[threading.Event]:
-    """An event that SIGTERM and Ctrl-C set; a second one ends the program at once."""
+    """An event that SIGTERM, Ctrl-C and a terminal that is closed set; a second one ends the program at once."""
     told = threading.Event()
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -200,7 +203,7 @@ def stop_signals() -> Iterator[threading.Event]:
             signal.default_int_handler(number, frame)
         told.set()
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, note) for number in _STOPS}
     try:
         yield told
     finally:

@@ -17,7 +17,7 @@ from typing import Final
 
 import structlog
 
-from detector.errors import InputError, KerbwatchError, TransientError
+from detector.errors import InputError, KerbwatchError
 from detector.evidence.privacy import PrivacyModels
 from detector.frame import Fix
 from detector.geo.camera import Camera, VehicleCamera
@@ -157,7 +157,7 @@ class Station:
         """How it does."""
         ages = sorted(age for _, age in tuple(self._ages))
         p99_s = ages[min(len(ages) - 1, int(0.99 * len(ages)))] if ages else None
-        return CameraHealth(self.camera_id, self.camera.status(), self._looks, self._dropped, p99_s)
+        return CameraHealth(self.camera_id, self.camera.status(), self._looks, self._dropped, p99_s, self._trouble)
 
     def take(self, looked: Looked) -> None:
         """Follow and judge what a look found; what is reported lies in the outbox when this returns."""
@@ -197,7 +197,11 @@ class Station:
         patrol, self._patrol = self._patrol, None
         if patrol is not None:
             self._reports += len(patrol.tally.reports)
-            patrol.end()
+            try:
+                patrol.end()
+            except InputError as error:
+                # Of this camera alone: the others end as they should, and the box goes on.
+                self._tell(str(error))
 
     def _told(self, hit: Hit) -> bool:
         """Whether the same was reported from the same spot a while ago; if not, it is now."""
@@ -289,7 +293,7 @@ class _Coverage:
         if shared.site.coverage:
             try:
                 self._log = CoverageLog(shared.outbox.folder, plan.patrol_id)
-            except TransientError as error:
+            except KerbwatchError as error:
                 log.warning("no coverage log", why=str(error))
                 return
             self.looks = LookLog(pose, plan.observed_by, self._keep)
@@ -310,7 +314,7 @@ class _Coverage:
             return
         try:
             self._log.append(look)
-        except TransientError as error:
+        except KerbwatchError as error:
             log.warning("a look is missing from the coverage log", why=str(error))
 
 

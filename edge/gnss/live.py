@@ -61,7 +61,7 @@ class LiveReceiver:
         Raises:
             InputError: `settings.gpsd` is no address.
         """
-        self._open = _opener(settings)
+        self._open = opener(settings)
         self._clock = clock
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -235,7 +235,7 @@ class LiveReceiver:
                     self._odometer.add_place(judged.fix, begins=judged.begins)
 
 
-def _opener(settings: GnssSettings) -> Callable[[], Wire]:
+def opener(settings: GnssSettings) -> Callable[[], Wire]:
     """How the receiver is reached.
 
     Raises:

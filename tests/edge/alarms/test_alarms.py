@@ -49,6 +49,7 @@ HOURS = range(0, 8600, 10)
         (lambda s: healthy(s, cameras=(camera(CameraState.AWAY, looks=5),)), range(30), {"camera_away": 15}),
         (lambda s: healthy(s, cameras=(camera(CameraState.STALLED, looks=5),)), range(30), {"camera_stalled": 10}),
         (lambda s: healthy(s, cameras=(camera(looks=5),)), range(200), {"no_looks": 121}),
+        (lambda s: healthy(s, cameras=(camera(looks=int(s), unjudged="another shape"),)), range(30), {"not_judged": 5}),
         # A camera that is late by its pictures, and one that is late by its looks.
         (lambda s: healthy(s, cameras=(camera(looks=int(s), age_s=2.5),)), range(40), {"frame_old": 20}),
         (lambda s: healthy(s, cameras=(camera(looks=int(s), look_age_p99_s=2.5),)), range(40), {"frame_old": 20}),

@@ -65,3 +65,26 @@ def test_a_memory_that_cannot_be_opened_knows_nothing(tiny_disk: Path) -> None:
     assert memory.recall(StretchId(0, 0), []) == {}
     memory.remember(StretchId(0, 0), [])
     memory.close()
+
+
+def test_a_disk_that_turned_read_only_is_waited_for(tmp_path: Path) -> None:
+    with Outbox.open(tmp_path / "state") as outbox:
+        reports = PatientOutbox(outbox, lambda body, files: None)
+        evidence = tmp_path / "state" / "evidence"
+        evidence.rename(tmp_path / "away")
+        evidence.touch()  # root may write into any folder, but not into a file as if it were one
+        assert not _put(reports, 0)
+        assert "name a folder this user may write" in reports.held().trouble
+        evidence.unlink()
+        (tmp_path / "away").rename(evidence)
+        reports.retry()
+        assert (reports.held().waiting, reports.held().trouble) == (0, "")
+        assert outbox.counts().queued == 1
+
+
+def test_a_damaged_memory_knows_nothing(tmp_path: Path) -> None:
+    (tmp_path / "memory.db").write_bytes(b"no database " * 400)
+    memory = PatientMemory(tmp_path, "patrol", SEEN_AT)
+    assert "is damaged" in memory.trouble
+    assert memory.recall(StretchId(0, 0), []) == {}
+    memory.close()

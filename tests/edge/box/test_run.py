@@ -31,6 +31,7 @@ def test_what_stands_before_the_camera_is_reported_with_its_original(tmp_path: P
     lines = [json.loads(line) for line in words.decode().splitlines()]
     assert [line["event"] for line in lines][-2:] == ["the box watches", "the box ends: what is in view is judged"]
     state = tmp_path / "state"
+    assert [str(path) for path in (state, *state.rglob("*")) if path.stat().st_mode & 0o077] == []
     with Outbox.open(state) as outbox:
         reports = [read_sealed(report.sealed).body for report in outbox.reports()]
         assert reports, words.decode()
