@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
+from server.db import migrate
 from server.db.engine import Database, open_sqlite
 from server.db.migrate import upgrade
 from server.db.tables import Base, Reviewer, UtcDateTime
@@ -31,6 +35,34 @@ def test_migrations_and_tables_agree(database: Database) -> None:
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
+
+
+def test_a_database_of_the_first_release_keeps_its_rows_up_and_down_again(database: Database) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrate.__file__).with_name("migrations")))
+
+    def go(move: Callable[[Config, str], None], revision: str) -> None:
+        with database.write() as session:
+            config.attributes["connection"] = session.connection()
+            move(config, revision)
+
+    def tables() -> list[str]:
+        with database.engine.connect() as connection:
+            return sorted(connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE sql NOT NULL").scalars())
+
+    assert len(ScriptDirectory.from_config(config).get_heads()) == 1
+    go(command.upgrade, "0001")
+    first = tables()
+    with database.write() as session:
+        session.add(Reviewer(name="审核员", password_hash="x", created_at=datetime(2026, 5, 17, tzinfo=UTC)))
+    upgrade(database)
+    newest = tables()
+    go(command.downgrade, "0001")
+    assert tables() == first
+    upgrade(database)
+    assert tables() == newest
+    with database.read() as session:
+        assert session.query(Reviewer).one().name == "审核员"
 
 
 def test_database_of_a_newer_version_is_refused(database: Database) -> None:
