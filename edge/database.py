@@ -6,9 +6,13 @@ import sqlite3
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from detector.errors import InputError, TransientError
-from edge.durable import NotWritable, disk_full
+from edge.durable import NotWritable, disk_full, fsync_dir
+
+BUSY_WAIT_S: Final = 10.0
+"""How long a statement waits for another process that writes."""
 
 
 class UnsureWrite(TransientError):
@@ -17,6 +21,31 @@ class UnsureWrite(TransientError):
     So nothing may be taken back that it would rest on. (SQLite has written the frames of its log by then; whoever opens
     the file next takes them for good when they are whole.)
     """
+
+
+def open_database(
+    path: Path, schema: str, version: int, upgrades: Mapping[int, str] | None = None, *, mode: int | None = None
+) -> sqlite3.Connection:
+    """Open the file, or make it, prepared (`prepare`), for threads that take turns.
+
+    Args:
+        mode: the permissions of a file that is not for everybody's eyes.
+
+    Raises:
+        InputError: damaged, written by a newer Kerbwatch, or not to be written.
+        TransientError: the disk is full or fails.
+    """
+    with translated(path):
+        database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_WAIT_S)
+        try:
+            if mode is not None:
+                path.chmod(mode)
+            prepare(database, path, schema, version, upgrades)
+        except BaseException:  # also Ctrl-C: no connection is left open
+            database.close()
+            raise
+    fsync_dir(path.parent)
+    return database
 
 
 def prepare(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import secrets
 import shutil
@@ -121,14 +122,31 @@ def create_once(path: Path, data: bytes, *, mode: int) -> bool:
     return True
 
 
-def sign_lock(fd: int) -> None:
-    """Write this process's number into a lock file it holds.
+def hold(path: Path, *, said: str) -> int:
+    """Hold a folder by its lock file, until the descriptor is closed or this process ends, however it ends.
 
-    It serves the message to the next one alone: a full or failing disk must not keep the box from starting.
+    Args:
+        said: who else may hold it, and what to do then; `{process}` becomes that process's number.
+
+    Raises:
+        TransientError: another process holds it.
+        InputError: the lock file cannot be opened.
     """
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise InputError(f"cannot open {path}: {error.strerror}") from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(fd, 20, 0).decode("ascii", "replace").strip() or "unknown"
+        os.close(fd)
+        raise TransientError(f"{path.parent} is in use by {said.format(process=holder)}") from None
+    # The number serves the message to the next one alone: a full or failing disk must not keep the box from starting.
     with contextlib.suppress(OSError):
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+    return fd
 
 
 def free_bytes(folder: Path) -> int:

@@ -75,11 +75,14 @@ class Outbox(OutboxRoom):
         try:
             device_key = key or open_key(folder)
             make_dir(folder / EVIDENCE_DIR)
-            database = connect(folder / DATABASE_FILE)
-            outbox = Outbox(folder, device_key, quota or Quota(), lock_fd, database)
-            outbox._clear_away()
+            outbox = Outbox(folder, device_key, quota or Quota(), lock_fd, connect(folder / DATABASE_FILE))
         except BaseException:
             os.close(lock_fd)
+            raise
+        try:
+            outbox._clear_away()
+        except BaseException:
+            outbox.close()
             raise
         return outbox
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sqlite3
 from pathlib import Path
 from typing import Final
 
-from detector.errors import InputError, TransientError
-from edge.database import prepare, translated
-from edge.durable import fsync_dir, sign_lock
+from edge import durable
+from edge.database import open_database
 
 LOCK_FILE: Final = "outbox.lock"
 _VERSION = 2
@@ -76,31 +73,12 @@ CREATE TABLE sent_bytes (
 
 def hold(folder: Path) -> int:
     """Hold the folder until this process ends, however it ends."""
-    path = folder / LOCK_FILE
-    try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise InputError(f"cannot open {path}: {error.strerror}") from error
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.pread(fd, 20, 0).decode("ascii", "replace").strip() or "unknown"
-        os.close(fd)
-        raise TransientError(
-            f"{folder} is in use by another patrol (process {holder}): wait until it ends, or name another folder"
-        ) from None
-    sign_lock(fd)
-    return fd
+    said = "another patrol (process {process}): wait until it ends, or name another folder"
+    return durable.hold(folder / LOCK_FILE, said=said)
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    with translated(path):
-        database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-        try:
-            prepare(database, path, _SCHEMA, _VERSION, _UPGRADES)
-            database.execute("PRAGMA foreign_keys = ON")
-        except BaseException:
-            database.close()
-            raise
-    fsync_dir(path.parent)
+    """Open or make the index of the outbox."""
+    database = open_database(path, _SCHEMA, _VERSION, _UPGRADES)
+    database.execute("PRAGMA foreign_keys = ON")
     return database

@@ -6,7 +6,6 @@ at the next start: a press is kept rather than lost.
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 import uuid
@@ -21,7 +20,7 @@ from detector.errors import InputError
 from detector.evidence.seal import DeviceKey
 from detector.note import NoteBody, NotePicture, NotePlace, Said, seal_note
 from detector.vocabulary import Kind
-from edge.database import prepare, transaction, translated
+from edge.database import open_database, transaction, translated
 from edge.durable import make_dir
 
 FILE: Final = "notes.sqlite"
@@ -90,15 +89,13 @@ class NoteStore:
         self._clock = clock
         self._lock = threading.Lock()
         self._held: dict[uuid.UUID, float] = {}
-        with translated(self._path):
-            self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=5.0)
-            try:
-                self._path.chmod(0o600)
-                prepare(self._db, self._path, _SCHEMA, 1)
+        self._db = open_database(self._path, _SCHEMA, 1, mode=0o600)
+        try:
+            with translated(self._path):
                 self._db.execute("UPDATE notes SET state = 'queued' WHERE state = 'held'")
-            except BaseException:
-                self._db.close()
-                raise
+        except BaseException:
+            self._db.close()
+            raise
 
     def close(self) -> None:
         """Close the file."""

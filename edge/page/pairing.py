@@ -7,7 +7,6 @@ are kept as SHA-256 only, in a file that `kerbwatch box page` and the running bo
 from __future__ import annotations
 
 import secrets
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from detector.errors import PermanentError
-from edge.database import prepare, transaction, translated
+from edge.database import open_database, transaction, translated
 from edge.durable import make_dir
 
 FILE: Final = "page.sqlite"
@@ -52,14 +51,7 @@ class Pairings:
         self._path = state_dir / FILE
         self._clock = clock
         self._lock = threading.Lock()
-        with translated(self._path):
-            self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=5.0)
-            try:
-                self._path.chmod(0o600)
-                prepare(self._db, self._path, _SCHEMA, 1)
-            except BaseException:
-                self._db.close()
-                raise
+        self._db = open_database(self._path, _SCHEMA, 1, mode=0o600)
 
     def close(self) -> None:
         """Close the file."""

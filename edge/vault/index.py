@@ -7,18 +7,16 @@ time was over, not lost. The access log only grows: each line holds the hash of 
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import sqlite3
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from detector.errors import InputError, SealError, TransientError
-from edge.database import prepare, translated
-from edge.durable import fsync_dir, sign_lock
+from detector.errors import SealError
+from edge import durable
+from edge.database import open_database
 
 _VERSION: Final = 1
 _GENESIS = "0" * 64
@@ -116,15 +114,8 @@ def connect(path: Path) -> sqlite3.Connection:
         InputError: damaged, or written by a newer Kerbwatch.
         TransientError: the disk is full.
     """
-    with translated(path):
-        database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-        try:
-            prepare(database, path, _SCHEMA, _VERSION)
-            database.execute("PRAGMA secure_delete = ON")
-        except BaseException:
-            database.close()
-            raise
-    fsync_dir(path.parent)
+    database = open_database(path, _SCHEMA, _VERSION)
+    database.execute("PRAGMA secure_delete = ON")
     return database
 
 
@@ -135,17 +126,4 @@ def hold(path: Path) -> int:
         TransientError: another process holds it.
         InputError: the lock file cannot be opened.
     """
-    try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise InputError(f"cannot open {path}: {error.strerror}") from error
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.pread(fd, 20, 0).decode("ascii", "replace").strip() or "unknown"
-        os.close(fd)
-        raise TransientError(
-            f"{path.parent} is in use by the box (process {holder}): stop it first, e.g. systemctl stop kerbwatch-box"
-        ) from None
-    sign_lock(fd)
-    return fd
+    return durable.hold(path, said="the box (process {process}): stop it first, e.g. systemctl stop kerbwatch-box")
