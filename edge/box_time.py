@@ -187,17 +187,12 @@ class BoxTime:
     def heard_server(self, offset_s: float, error_s: float) -> None:
         """The server's clock is `offset_s` ahead of the box's own (`time.time`), give or take `error_s`.
 
-        To be called right after the contact: when the box's own clock is set in between, the word is wrong. Better is
-        `heard_server_time`, which needs no clock that can be set.
+        To be called right after it was reckoned: when the box's own clock is set in between, the word is wrong.
         """
-        if math.isfinite(offset_s):
-            self._hear_server(self._clocks.system_s() + offset_s, self._clocks.monotonic_s(), error_s)
-
-    def heard_server_time(self, utc: datetime, monotonic_s: float, error_s: float) -> None:
-        """The server said that it was `utc` at `monotonic_s`, give or take `error_s` (half of the round trip)."""
-        self._hear_server(utc.timestamp(), monotonic_s, error_s)
-
-    def _hear_server(self, utc_s: float, monotonic_s: float, error_s: float) -> None:
+        if not math.isfinite(offset_s):
+            return
+        monotonic_s = self._clocks.monotonic_s()
+        utc_s = self._clocks.system_s() + offset_s
         with self._lock:
             self._look(self._clocks.monotonic_s())
             if not (0.0 <= error_s <= _SERVER_ERROR_MAX_S and _is_sane(utc_s)):

@@ -75,7 +75,7 @@ def another_era(times: int, seed: int, folder: Path) -> RowResult:
         box, reader = BoxTime(clocks), NmeaReader()
         eras = rng.choice([-1, 1])  # two digits of a year do not reach further
         if rng.random() < 0.5:
-            box.heard_server_time(clocks.real(), clocks.monotonic_s(), 0.5)
+            box.heard_server(clocks.server_ahead_s(), 0.5)
         late_s = rng.uniform(0.05, 0.4)
         for _ in range(30):
             clocks.run(1.0)
@@ -118,7 +118,7 @@ def clock_set(times: int, seed: int, folder: Path) -> RowResult:
 def _tell(box: BoxTime, clocks: SetClocks, rng: random.Random, *, by_receiver: bool) -> None:
     if not by_receiver:
         off_s = rng.uniform(-0.1, 0.1)
-        box.heard_server_time(clocks.real() + timedelta(seconds=off_s), clocks.monotonic_s(), 0.1)
+        box.heard_server(clocks.server_ahead_s(off_s), 0.1)
         return
     for _ in range(8):
         clocks.run(1.0)

@@ -12,7 +12,7 @@ before the first, after the last and across steps it answers `None`.
 from __future__ import annotations
 
 from edge.gnss.era import GNSS_ERA
-from edge.gnss.gpsd import GpsdAddress, live_fixes, read_gpsd
+from edge.gnss.gpsd import GpsdAddress, read_gpsd
 from edge.gnss.log import read_log
 from edge.gnss.nmea import SYNTHETIC_COMMENT, read_nmea
 from edge.gnss.track import FixTrack, LogCounts, check_overlap
@@ -24,7 +24,6 @@ __all__ = [
     "GpsdAddress",
     "LogCounts",
     "check_overlap",
-    "live_fixes",
     "read_gpsd",
     "read_log",
     "read_nmea",

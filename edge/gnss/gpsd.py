@@ -1,23 +1,21 @@
 """gpsd's JSON, recorded or live: what the receiver says after the daemon has understood it.
 
 A recording is what ``gpspipe -w > drive.json`` writes: one JSON object a line. TPV gives position, speed and course;
-GST the error; SKY the DOP (https://gpsd.io/gpsd_json.html). The live reader speaks the same protocol to a running gpsd.
+GST the error; SKY the DOP (https://gpsd.io/gpsd_json.html). A running gpsd says the same (`edge.gnss.wires`).
 """
 
 from __future__ import annotations
 
 import json
 import math
-import socket
-import time
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from detector.errors import InputError, SourceError, TransientError
+from detector.errors import InputError, SourceError
 from detector.frame import Fix
 from edge.gnss.motion import check_motion
 from edge.gnss.quality import course, on_earth, plausible, sigma_m, sound_speed_m_s
@@ -93,42 +91,6 @@ def read_gpsd(path: Path, *, max_gap_s: float = 5.0) -> FixTrack:
         steps=checked.steps,
     )
     return FixTrack(kept, checked.breaks, max_gap_s, counts, file_sha256(path), checked.odd)
-
-
-def live_fixes(address: GpsdAddress, *, timeout_s: float = 10.0) -> Generator[Fix, None, None]:
-    """Fixes of a running gpsd as they come, each checked by itself; closing the generator hangs up.
-
-    Args:
-        timeout_s: longest silence; gpsd reports every second, with a fix or without.
-
-    Raises:
-        TransientError: nobody listens there, it fell silent, hung up, or speaks something else.
-    """
-    try:
-        with socket.create_connection((address.host, address.port), timeout=timeout_s) as wire:
-            wire.sendall(WATCH)
-            yield from GpsdReader().fixes(_lines(wire, address, timeout_s))
-    except OSError as error:
-        raise TransientError(f"{address}: {error.strerror or error}; is gpsd running there?") from error
-
-
-def _lines(wire: socket.socket, address: GpsdAddress, timeout_s: float) -> Iterator[bytes]:
-    """Lines as they come; a peer that sends bytes but never a line is given up as one that sends nothing."""
-    rest = b""
-    last_s = time.monotonic()
-    while True:
-        if len(rest) > LINE_MAX_BYTES or time.monotonic() - last_s > timeout_s:
-            raise TransientError(f"{address} sends no lines of JSON: is another program listening there?")
-        try:
-            got = wire.recv(4096)
-        except TimeoutError:
-            raise TransientError(f"{address} was silent for {timeout_s:g} s: is a receiver connected to it?") from None
-        if not got:
-            raise TransientError(f"{address} hung up")
-        *whole, rest = (rest + got).split(b"\n")
-        if whole:
-            last_s = time.monotonic()
-        yield from whole
 
 
 class GpsdReader:

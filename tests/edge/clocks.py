@@ -36,6 +36,10 @@ class SetClocks:
         """The real time."""
         return datetime.fromtimestamp(self.utc_s, UTC)
 
+    def server_ahead_s(self, off_s: float = 0.0) -> float:
+        """How far a server is ahead of the system clock, whose own clock is `off_s` ahead of the real time."""
+        return off_s - self._system_off_s
+
     def run(self, seconds: float) -> None:
         """Time goes by."""
         self.utc_s += seconds

@@ -120,7 +120,7 @@ def test_a_date_of_another_era_is_mended_and_told(eras: int, knows: str) -> None
     clocks = SetClocks(NOON - 3 * timedelta(hours=1) if knows == "system" else UNSET)
     box = BoxTime(clocks)
     if knows == "server":
-        box.heard_server_time(clocks.real(), clocks.monotonic_s(), 0.5)
+        box.heard_server(clocks.server_ahead_s(), 0.5)
     receiver_speaks(box, clocks, off=eras * GNSS_ERA)
     assert box.told_by == "gnss"
     assert abs(error_s(box, clocks)) < 0.3
@@ -143,7 +143,7 @@ def test_a_receiver_days_off_the_servers_date_is_refused_before_and_after() -> N
     box = BoxTime(clocks)
     receiver_speaks(box, clocks, off=3 * DAY)
     assert box.told_by == "gnss"  # nobody knew better
-    box.heard_server_time(clocks.real(), clocks.monotonic_s(), 0.2)
+    box.heard_server(clocks.server_ahead_s(), 0.2)
     assert (box.told_by, box.steps) == ("server", 2)
     receiver_speaks(box, clocks, 100.0, off=3 * DAY)
     assert (box.told_by, box.steps) == ("server", 2)
@@ -171,12 +171,12 @@ def test_the_server_is_believed_until_a_receiver_speaks_and_an_hour_after() -> N
 def test_a_poorer_word_of_the_server_that_agrees_moves_nothing() -> None:
     clocks = SetClocks(UNSET)
     box = BoxTime(clocks)
-    box.heard_server_time(clocks.real() + timedelta(seconds=0.05), clocks.monotonic_s(), 0.1)
+    box.heard_server(clocks.server_ahead_s(0.05), 0.1)
     for off_s in (1.0, -1.0, 0.4):
         clocks.run(60.0)
-        box.heard_server_time(clocks.real() + timedelta(seconds=off_s), clocks.monotonic_s(), 1.2)
+        box.heard_server(clocks.server_ahead_s(off_s), 1.2)
         assert error_s(box, clocks) == pytest.approx(0.05, abs=1e-4)
-    box.heard_server_time(clocks.real(), clocks.monotonic_s(), 0.01)
+    box.heard_server(clocks.server_ahead_s(), 0.01)
     clocks.run(60.0)
     assert error_s(box, clocks) == pytest.approx(0.0, abs=1e-4)
 
@@ -196,7 +196,7 @@ def by_receiver(box: BoxTime, clocks: SetClocks) -> None:
 
 
 def by_server(box: BoxTime, clocks: SetClocks) -> None:
-    box.heard_server_time(clocks.real(), clocks.monotonic_s(), 0.1)
+    box.heard_server(clocks.server_ahead_s(), 0.1)
 
 
 @pytest.mark.parametrize("tell", [by_receiver, by_server])
@@ -244,7 +244,7 @@ def test_small_differences_creep_and_never_go_back() -> None:
     box = BoxTime(clocks)
     receiver_speaks(box, clocks, late_s=0.05)
     clocks.run(4000.0)
-    box.heard_server_time(clocks.real() - timedelta(seconds=0.3), clocks.monotonic_s(), 0.01)
+    box.heard_server(clocks.server_ahead_s(-0.3), 0.01)
     last = box.now()
     for _ in range(1000):
         clocks.run(0.04)
@@ -278,7 +278,7 @@ def test_time_goes_back_only_by_a_step_that_is_counted(happens: list[tuple[str, 
             case "gnss":
                 receiver_speaks(box, clocks, 5.0, late_s=amount)
             case "server":
-                box.heard_server_time(clocks.real() + timedelta(seconds=amount), clocks.monotonic_s(), 0.1)
+                box.heard_server(clocks.server_ahead_s(amount), 0.1)
             case "set":
                 clocks.set_by(timedelta(seconds=amount))
             case _:

@@ -1,26 +1,16 @@
-"""gpsd's JSON: recordings, hostile lines, and a real gpsd fed with a real receiver's log."""
+"""gpsd's JSON: recordings, and hostile lines."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import socket
-import subprocess
-import threading
-import time
-import tty
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from detector.errors import InputError, SourceError, TransientError
-from edge.gnss import GpsdAddress, LogCounts, live_fixes, read_gpsd, read_log, read_nmea
+from detector.errors import InputError, SourceError
+from edge.gnss import GpsdAddress, LogCounts, read_gpsd, read_log, read_nmea
 from edge.gnss.gpsd import GpsdReader
 from tests.edge.nmea import drive_east
 
@@ -141,111 +131,3 @@ def test_address(text: str, address: GpsdAddress | None) -> None:
             GpsdAddress.parse(text)
     else:
         assert GpsdAddress.parse(text) == address
-
-
-@contextmanager
-def peer(says: bytes, *, then_wait: bool = False) -> Iterator[GpsdAddress]:
-    """Something that listens on a free port, says its words to the first caller, and hangs up or holds the line."""
-    done = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            wire, _ = server.accept()
-            with wire:
-                wire.sendall(says)
-                if then_wait:
-                    done.wait(10)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield GpsdAddress("127.0.0.1", server.getsockname()[1])
-        finally:
-            done.set()
-            thread.join()
-
-
-@pytest.mark.parametrize(
-    ("says", "waits", "message"),
-    [
-        (b"", False, "hung up|reset"),
-        (b'{"class":"VERSION"}\n', True, "was silent for 0.2 s"),
-        (b"x" * 200_000, True, "sends no lines of JSON"),
-    ],
-    ids=["hangs up", "falls silent", "speaks something else"],
-)
-def test_a_peer_that_is_no_gpsd(says: bytes, waits: bool, message: str) -> None:
-    with peer(says, then_wait=waits) as address, pytest.raises(TransientError, match=message):
-        list(live_fixes(address, timeout_s=0.2))
-
-
-def test_nobody_there() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    with pytest.raises(TransientError, match=rf"gpsd://127\.0\.0\.1:{port}: .*is gpsd running there"):
-        list(live_fixes(GpsdAddress("127.0.0.1", port), timeout_s=1.0))
-
-
-@contextmanager
-def running_gpsd(log: Path) -> Iterator[GpsdAddress]:
-    """A real gpsd on a free loopback port, with a pseudo terminal in place of the receiver."""
-    program = shutil.which("gpsd") or shutil.which("gpsd", path="/usr/sbin:/usr/local/sbin")
-    if program is None:
-        pytest.skip("needs gpsd: apt-get install gpsd")
-    master, slave = os.openpty()
-    tty.setraw(slave)
-    name = os.ttyname(slave)
-    Path(name).chmod(0o666)  # gpsd gives up root's rights before it opens the device
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    daemon = subprocess.Popen([program, "-N", "-n", "-b", "-S", str(port), name], stderr=subprocess.DEVNULL)
-    stop = threading.Event()
-
-    def feed() -> None:
-        for line in log.read_bytes().splitlines(keepends=True):
-            if stop.is_set():
-                return
-            if line.startswith(b"$"):
-                os.write(master, line.rstrip() + b"\r\n")
-                time.sleep(0.01)
-
-    thread = threading.Thread(target=feed)
-    try:
-        _wait_for(port, daemon)
-        thread.start()
-        yield GpsdAddress("127.0.0.1", port)
-    finally:
-        stop.set()
-        daemon.terminate()
-        daemon.wait(10)
-        if thread.ident is not None:
-            thread.join(10)
-        os.close(master)
-        os.close(slave)
-
-
-def _wait_for(port: int, daemon: subprocess.Popen[bytes]) -> None:
-    for _ in range(100):
-        if daemon.poll() is not None:
-            pytest.skip(f"gpsd does not run here (exit code {daemon.returncode})")
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    pytest.skip("gpsd did not listen within 5 s")
-
-
-def test_a_real_gpsd_gives_what_the_log_says(shared_data: Path) -> None:
-    log = shared_data / "gnss" / "bundg_zeus_9.log"
-    expected = {f.at: f for f in read_nmea(log).fixes}
-    with running_gpsd(log) as address, closing(live_fixes(address, timeout_s=20.0)) as fixes:
-        got = list(islice(fixes, 5))
-    assert len(got) == 5
-    for fix in got:
-        known = expected[fix.at]
-        assert (fix.lon_deg, fix.lat_deg) == pytest.approx(
-            (known.lon_deg, known.lat_deg), abs=5e-5
-        )  # within a second's way
-        assert fix.speed_m_s == pytest.approx(known.speed_m_s, abs=0.5)

@@ -18,8 +18,9 @@ from edge.box.settings import GnssSettings
 from edge.box_time import BoxTime
 from edge.gnss import GNSS_ERA, read_nmea
 from edge.gnss.live import LiveReceiver
+from tests.edge.gnss.daemon import peer, running_gpsd
 from tests.edge.gnss.receiver import PluggedReceiver, driving, plugged, wait_for
-from tests.edge.gnss.test_gpsd import NOON, peer, running_gpsd
+from tests.edge.gnss.test_gpsd import NOON
 
 SEARCHING = "$GNRMC,,V,,,,,,,,,,N*4D"
 
@@ -195,14 +196,18 @@ def test_a_synthetic_drive_says_so(tmp_path: Path) -> None:
 
 def test_a_real_gpsd(shared_data: Path) -> None:
     log = shared_data / "gnss" / "quectel-l76k-dual.log"
-    known = {fix.at for fix in read_nmea(log).fixes}
+    known = {fix.at: fix for fix in read_nmea(log).fixes}
     with running_gpsd(log) as address:
         settings = GnssSettings(gpsd=f"{address.host}:{address.port}")
         with LiveReceiver(settings, BoxTime()) as receiver:
             assert wait_for(lambda: len(receiver.fixes) >= 5, 20.0)
             assert receiver.health().state == "fix"
             assert receiver.satellites is None or receiver.satellites > 0
-            assert {fix.at for fix in receiver.fixes} <= known
+            for fix in receiver.fixes:
+                said = known[fix.at]
+                within_a_seconds_way = pytest.approx((said.lon_deg, said.lat_deg), abs=5e-5)
+                assert (fix.lon_deg, fix.lat_deg) == within_a_seconds_way
+                assert fix.speed_m_s == pytest.approx(said.speed_m_s, abs=0.5)
     assert "gpsd" in receiver.health().trouble or receiver.health().state == "silent"
 
 
