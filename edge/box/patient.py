@@ -112,7 +112,7 @@ class PatientOutbox:
 
 
 class PatientMemory:
-    """A site memory that a full disk or its own damage makes forgetful: things then count as new."""
+    """A site memory that a full or failing disk makes forgetful: things then count as new."""
 
     def __init__(self, folder: Path, patrol_id: str, began_at: datetime) -> None:
         """Open the memory of a folder for a patrol, and forget what is too old."""
@@ -142,7 +142,7 @@ class PatientMemory:
         try:
             answer = ask()
         except KerbwatchError as error:
-            # Also a damaged one: a box that remembers nothing still watches.
+            # Also one that a newer Kerbwatch wrote: a box that remembers nothing still watches.
             if not self.trouble:
                 log.warning("what was seen before is not known", why=str(error))
             self.trouble = str(error)

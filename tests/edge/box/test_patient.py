@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
 
 from detector.report import ReportBody
@@ -82,9 +83,10 @@ def test_a_disk_that_turned_read_only_is_waited_for(tmp_path: Path) -> None:
         assert outbox.counts().queued == 1
 
 
-def test_a_damaged_memory_knows_nothing(tmp_path: Path) -> None:
-    (tmp_path / "memory.db").write_bytes(b"no database " * 400)
+def test_the_memory_of_a_newer_kerbwatch_ends_no_watch(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "memory.db")) as database:
+        database.execute("PRAGMA user_version = 99")
     memory = PatientMemory(tmp_path, "patrol", SEEN_AT)
-    assert "is damaged" in memory.trouble
+    assert "was written by a newer Kerbwatch" in memory.trouble
     assert memory.recall(StretchId(0, 0), []) == {}
     memory.close()
