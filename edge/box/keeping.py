@@ -92,6 +92,8 @@ class Keeping:
         """Raise what ended a thread, if something did."""
         if self._uplink is not None:
             self._uplink.check()
+        if self._page is not None and not self._page.alive:
+            raise RuntimeError("the rider's page ended by itself")
 
     def link(self) -> LinkHealth | None:
         """The way to the server; `None` on a box without one."""

@@ -52,6 +52,8 @@ _BUDGET_BEAT_S: Final = 600.0
 """Under a byte budget no heartbeat comes sooner: with its new connection each costs some 8 kB."""
 _LAST_WORDS_S: Final = 3600.0
 _NO_HEARTBEATS_S: Final = 3600.0
+_HANGS_S: Final = 900.0
+"""A chunk on the worst link that still moves takes some eight minutes (`Timeouts.silence_s` for every 16 KiB)."""
 
 _REFUSED = Text("服务器不认本终端的令牌，请重新登记；数据全部保留", "the server refuses this device; enrol it again")
 _SPENT = Text("今日流量用完，明日继续", "today's bytes are used up; it goes on tomorrow")
@@ -145,17 +147,19 @@ class UplinkService:
             self._thread.join(timeout_s)
 
     def check(self) -> None:
-        """Raise what ended the thread, if something did.
+        """Raise what ended the thread, if something did, or that it hangs.
 
         Raises:
             RuntimeError: a mistake in the program, as its cause tells.
         """
         if self._failure is not None:
             raise RuntimeError("the uplink's thread ended") from self._failure
+        if self._thread.is_alive() and self.alive_age_s > _HANGS_S:
+            raise RuntimeError(f"the uplink's thread hangs: nothing from it for {self.alive_age_s:.0f} s")
 
     @property
     def alive_age_s(self) -> float:
-        """Since the thread last came round; a request under way on a bad link lasts up to a minute."""
+        """Since the thread last came round, or began a chunk or a note; a request on a bad link may last minutes."""
         return time.monotonic() - self._alive_s
 
     def health(self) -> LinkHealth:
@@ -240,6 +244,7 @@ class UplinkService:
 
     def _comes_first(self) -> bool:
         """Asked between the chunks of a file."""
+        self._alive_s = time.monotonic()
         return (
             self._stop.is_set()
             or time.monotonic() >= self._beat_due_s
@@ -322,6 +327,7 @@ class UplinkService:
 
     def _may_note(self, size_bytes: int) -> bool:
         """A note holds a small picture, so it goes as stills do."""
+        self._alive_s = time.monotonic()
         room_bytes = self._rules.room_bytes(Load.STILLS)
         fits = room_bytes is None or room_bytes >= on_the_link(size_bytes)
         return fits and self._rules.heaviest() >= Load.STILLS

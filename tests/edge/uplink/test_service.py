@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -104,6 +105,19 @@ def test_it_sends_what_comes_and_goes_on(box: Box) -> None:
     assert (now.metered, now.sent_today_bytes, now.trouble, now.refused) == (False, 0, "", False)
     assert now.contact_age_s is not None
     assert service.alive_age_s < 5
+
+
+def test_a_thread_that_hangs_is_told(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = threading.Event()
+    box.follow = lambda _: [go_on.wait(30.0)].clear()
+    service = box.start()
+    wait_for(lambda: service.alive_age_s > 0.5)
+    service.check()
+    with monkeypatch.context() as impatient:
+        impatient.setattr("edge.uplink.service._HANGS_S", 0.5)
+        with pytest.raises(RuntimeError, match="the uplink's thread hangs: nothing from it for"):
+            service.check()
+    go_on.set()
 
 
 def test_heartbeats_tell_and_bring_orders(box: Box) -> None:
