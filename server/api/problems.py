@@ -132,24 +132,38 @@ def _on_seal(_request: Request, error: Exception) -> Response:
 
 def _on_database(_request: Request, error: Exception) -> Response:
     assert isinstance(error, DatabaseError)  # noqa: S101
+    return problem(of_database(error))
+
+
+def of_database(error: DatabaseError) -> ServerError:
+    """What a client is told of a database that fails.
+
+    Raises:
+        DatabaseError: the given one, when it is a mistake in the program.
+    """
     code = getattr(error.orig, "sqlite_errorcode", 0)
     damaged = code & 0xFF in _SQLITE_DAMAGED
     if not damaged and not isinstance(error, OperationalError):
-        raise error  # a mistake in the program
+        raise error
     _log.error("database", error=str(error.orig), code=code)
     if code in _SQLITE_NO_SPACE:
-        return problem(NoSpace("the database's disk is full: nothing was stored, send it again later"))
+        return NoSpace("the database's disk is full: nothing was stored, send it again later")
     if damaged:
-        return problem(Busy("the database is damaged, the service must restore a copy: send it again later"))
-    return problem(Busy("the database cannot take this now: send it again later"))
+        return Busy("the database is damaged, the service must restore a copy: send it again later")
+    return Busy("the database cannot take this now: send it again later")
 
 
 def _on_os_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, OSError)  # noqa: S101
+    return problem(of_storage(error))
+
+
+def of_storage(error: OSError) -> ServerError:
+    """What a client is told of a disk that fails."""
     _log.error("storage", error=str(error))
     if error.errno in _NO_SPACE:
-        return problem(NoSpace("the disk is full: nothing was stored, send it again later"))
-    return problem(Busy("the storage cannot take this now: send it again later"))
+        return NoSpace("the disk is full: nothing was stored, send it again later")
+    return Busy("the storage cannot take this now: send it again later")
 
 
 def _on_bug(_request: Request, _error: Exception) -> Response:
