@@ -104,6 +104,13 @@ def test_what_is_no_heartbeat_is_refused(running: Running, changes: dict[str, An
     assert problem(device.post(HEARTBEAT, json=beat(**changes))) == (422, "refused")
 
 
+@pytest.mark.parametrize("content", [b'{"a":"\xff"}', b"[" * 100_000], ids=["no text", "too deep"])
+def test_what_cannot_be_read_is_refused(running: Running, content: bytes) -> None:
+    _, device = running.device()
+    answer = device.post(HEARTBEAT, content=content, headers={"Content-Type": "application/json"})
+    assert problem(answer) == (400, "bad-request")
+
+
 def test_only_devices_send_heartbeats_and_not_all_the_time(running: Running) -> None:
     with httpx.Client(base_url=running.url, trust_env=False) as stranger:
         assert problem(stranger.post(HEARTBEAT, json=beat())) == (401, "unauthorised")
