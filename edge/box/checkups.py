@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -60,24 +61,26 @@ def model(settings: BoxSettings, shipped: Path | None) -> Iterator[Line]:
         yield said(blur, Level.WARNING, "仅按人头框模糊", "by person boxes alone", fix)
 
 
-def cameras(settings: BoxSettings, _model: Path | None) -> Iterator[Line]:
-    """Every camera opens and gives a picture of the right shape."""
+def cameras(settings: BoxSettings, _model: Path | None, *, allow_files: bool = False) -> Iterator[Line]:
+    """Every camera opens and gives a picture of the right shape; with `allow_files` a recording may stand for it."""
     from detector.site.load import load_site
 
     loaded = load_site(settings.site)
     for camera in settings.cameras:
-        yield _camera(camera, loaded.camera(camera.camera_id))
+        yield _camera(camera, loaded.camera(camera.camera_id), allow_files=allow_files)
 
 
-def _camera(settings: CameraSettings, pose: object) -> Line:
+def _camera(settings: CameraSettings, pose: object, *, allow_files: bool) -> Line:
     from detector.geo.camera import image_px, same_shape
     from edge.box_time import BoxTime
+    from edge.sources.live.address import parse_address
     from edge.sources.live.camera import open_camera
     from edge.sources.live.credentials import read_credentials
 
     name = Text(f"摄像头 {settings.camera_id}", f"camera {settings.camera_id}")
     secret = read_credentials(settings.credentials_file) if settings.credentials_file else None
-    camera = open_camera(settings.address, settings.camera_id, credentials=secret, time=BoxTime(), ring_bytes=0)
+    address = parse_address(settings.address, allow_files=allow_files)
+    camera = open_camera(address, settings.camera_id, credentials=secret, time=BoxTime(), ring_bytes=0)
     try:
         began_s = time.monotonic()
         frame = camera.newest(timeout_s=_CAMERA_S)
@@ -266,15 +269,16 @@ def service(_settings: BoxSettings, _model: Path | None) -> Iterator[Line]:
         )
 
 
-CHECKS: Final = (
-    Check(Text("场地", "site"), site),
-    Check(Text("模型", "model"), model),
-    Check(Text("摄像头", "camera"), cameras),
-    Check(Text("定位", "receiver"), receiver),
-    Check(Text("磁盘", "disk"), disk),
-    Check(Text("待传", "outbox"), outbox),
-    Check(Text("服务器", "server"), server),
-    Check(Text("本机", "machine"), machine),
-    Check(Text("系统服务", "service"), service),
-)
-"""In the order in which a keeper mends them."""
+def checks(*, allow_files: bool = False) -> tuple[Check, ...]:
+    """All of them, in the order in which a keeper mends them."""
+    return (
+        Check(Text("场地", "site"), site),
+        Check(Text("模型", "model"), model),
+        Check(Text("摄像头", "camera"), partial(cameras, allow_files=allow_files)),
+        Check(Text("定位", "receiver"), receiver),
+        Check(Text("磁盘", "disk"), disk),
+        Check(Text("待传", "outbox"), outbox),
+        Check(Text("服务器", "server"), server),
+        Check(Text("本机", "machine"), machine),
+        Check(Text("系统服务", "service"), service),
+    )

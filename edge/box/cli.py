@@ -81,12 +81,13 @@ def enrol(
         ),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="What the server calls this box; default: its host name. 名称")
+        str | None,
+        typer.Option(help="What the server calls this box; default: as before, at first its host name. 名称"),
     ] = None,
 ) -> None:
     """Make this box known to its server; again, for a new token: what waits is kept. 注册"""
     from edge.box.settings import load_settings
-    from edge.device import open_key
+    from edge.device import load_enrolment, open_key
     from edge.uplink.enrol import enrol as make_known
 
     settings = load_settings(config)
@@ -94,7 +95,9 @@ def enrol(
         raise InputError(f"{config} names no server: give uplink.server first")
     given = code or typer.prompt("Code 注册码", hide_input=True)
     key = open_key(settings.state)
-    done = make_known(settings.state, settings.uplink.server, given, key, name or socket.gethostname())
+    before = load_enrolment(settings.state)
+    called = name or (before.name if before is not None else socket.gethostname())
+    done = make_known(settings.state, settings.uplink.server, given, key, called)
     typer.echo(f"已注册 enrolled at {done.server_url}: {done.name} ({done.device_id[:12]})")
 
 
@@ -159,6 +162,7 @@ def doctor(
         Path | None, typer.Option(help="Model bundle when the configuration names none. 默认模型包", show_default=False)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON. 输出 JSON")] = False,
+    allow_recordings: Recordings = False,
 ) -> None:
     """Look at everything the box needs; says what is wrong and what to do. 体检
 
@@ -166,6 +170,6 @@ def doctor(
     """
     from edge.box.doctor import examine, report
 
-    worst = report(examine(config, model), as_json=as_json, write=typer.echo)
+    worst = report(examine(config, model, allow_files=allow_recordings), as_json=as_json, write=typer.echo)
     if worst:
         raise typer.Exit(worst)

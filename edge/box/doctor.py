@@ -66,12 +66,15 @@ def said(name: Text, level: Level, zh: str, en: str, fix: Text | None = None) ->
     return Line(name, level, Text(zh, en), fix)
 
 
-def examine(config: Path, shipped_model: Path | None, checks: Iterable[Check] | None = None) -> Iterator[Line]:
+def examine(
+    config: Path, shipped_model: Path | None, checks: Iterable[Check] | None = None, *, allow_files: bool = False
+) -> Iterator[Line]:
     """Look at everything, line by line as it is found.
 
     Args:
         shipped_model: the bundle that is used when the settings name none.
         checks: all by default.
+        allow_files: let a recording stand for a camera, for drills.
     """
     name = Text("配置", "settings")
     try:
@@ -81,9 +84,9 @@ def examine(config: Path, shipped_model: Path | None, checks: Iterable[Check] | 
         return
     yield said(name, Level.OK, f"{len(settings.cameras)} 个摄像头", f"{len(settings.cameras)} camera(s)")
     if checks is None:
-        from edge.box.checkups import CHECKS
+        from edge.box.checkups import checks as all_checks
 
-        checks = CHECKS
+        checks = all_checks(allow_files=allow_files)
     for check in checks:
         try:
             yield from check.look(settings, shipped_model)

@@ -32,11 +32,11 @@ def box(folder: Path, **changes: object) -> Path:
     return config
 
 
-def found(config: Path, *names: str) -> dict[str, tuple[str, str]]:
+def found(config: Path, *names: str, allow_files: bool = False) -> dict[str, tuple[str, str]]:
     """Level and English words of these checks."""
-    from edge.box.checkups import CHECKS
+    from edge.box.checkups import checks as all_checks
 
-    checks = [check for check in CHECKS if check.name.en in names]
+    checks = [check for check in all_checks(allow_files=allow_files) if check.name.en in names]
     assert len(checks) == len(names)
     return {line.check.en: (line.level.name, line.says.en) for line in examine(config, None, checks)}
 
@@ -56,6 +56,14 @@ def test_site_disk_and_machine(tmp_path: Path) -> None:
     assert lines["server"] == ("OK", "none")
     assert lines["receiver"] == ("OK", "none")
     assert not [name for name in (tmp_path / "state").iterdir() if name.name.startswith(".tmp-doctor")]
+
+
+def test_a_recording_stands_for_a_camera_only_when_allowed(tmp_path: Path, bikes_clip: Path) -> None:
+    config = box(tmp_path, cameras=[{"camera_id": "wall-cam", "address": f"file://{bikes_clip}?loop"}])
+    level, says = found(config, "camera")["camera"]
+    assert (level, "file:// is no live camera" in says) == ("BAD", True)
+    level, says = found(config, "camera", allow_files=True)["camera wall-cam"]
+    assert (level, says.startswith("640 x 272 px h264")) == ("OK", True), says
 
 
 @pytest.mark.parametrize(
