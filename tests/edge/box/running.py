@@ -27,7 +27,7 @@ def write_wall(path: Path) -> Path:
     """The wall shot there and back: a camera that stands, and bicycles that stay."""
     with av.open(str(find_clip())) as clip:
         shot = [p.to_ndarray(format="bgr24") for p in clip.decode(video=0) if WALL_S[0] <= (p.time or 0.0) < WALL_S[1]]
-    return write_pictures(path, [*shot, *reversed(shot)] * 3, fps=25, key_every=25)
+    return write_pictures(path, [*shot, *reversed(shot)] * 2, fps=25, key_every=25)
 
 
 def free_port() -> int:
