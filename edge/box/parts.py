@@ -25,6 +25,7 @@ from edge.alarms.pictures import PictureWatch
 from edge.assemble import software_version
 from edge.box.clips_folder import clips_folder
 from edge.box.fit import check_cameras
+from edge.box.left_coverage import publish_left
 from edge.box.patient import PatientOutbox
 from edge.box.settings import BoxSettings
 from edge.box.station import Shared, Station
@@ -97,6 +98,8 @@ def open_parts(settings: BoxSettings, shipped_model: Path | None, *, allow_files
             vault = stack.enter_context(Vault.open(settings.state, keys, room, at_server=_stored_at_server(outbox)))
             # A kill between the originals and their report left originals that nothing names.
             vault.clear_orphans(lambda report_id: outbox.state_of(report_id) is not None)
+        if site.coverage:
+            publish_left(settings.state, site.public_map_crs)
         time = BoxTime()
         fixes = stack.enter_context(LiveReceiver(settings.gnss, time)) if settings.gnss else None
         board = Board()

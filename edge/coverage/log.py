@@ -165,6 +165,29 @@ def logs(folder: Path) -> list[Path]:
     return sorted(found.values(), key=lambda path: (path.stat().st_mtime_ns, path.name))
 
 
+def close_left(folder: Path) -> int:
+    """End the logs that a kill left in a folder whose patrols are not run again; gives how many there were.
+
+    One without a look goes: a box that is switched on and off would gather them for ever.
+
+    Raises:
+        InputError: the folder cannot be written.
+        TransientError: the disk is full or fails.
+    """
+    left = list((folder / LOGS_DIR).glob(f"*{PART}"))
+    for part in left:
+        try:
+            if part.stat().st_size:
+                part.rename(part.with_suffix(WHOLE))
+            else:
+                part.unlink()
+        except OSError as error:
+            raise explain(error, part, 0) from error
+    if left:
+        fsync_dir(folder / LOGS_DIR)
+    return len(left)
+
+
 def lines(path: Path) -> Iterator[str]:
     """The whole lines of a log, without their ends; a line that a power cut damaged is left out."""
     with path.open(encoding="utf-8", errors="replace") as file:

@@ -12,7 +12,7 @@ import pytest
 
 from detector.errors import InputError
 from detector.geo.crs import GCJ02, WGS84, Crs, from_wgs84
-from edge.coverage.log import LOGS_DIR, CoverageLog, drop_old, feature_line, lines, logs, look_of
+from edge.coverage.log import LOGS_DIR, CoverageLog, close_left, drop_old, feature_line, lines, logs, look_of
 from edge.coverage.publish import publish
 from tests.edge.coverage.rides import look
 
@@ -167,3 +167,11 @@ def test_a_shift_of_eight_hours_is_a_few_megabytes(tmp_path: Path) -> None:
     target = tmp_path / "coverage.geojson"
     assert publish(tmp_path, target) == 8000
     assert target.stat().st_size < 5e6
+
+
+def test_what_a_kill_left_is_ended_once(tmp_path: Path) -> None:
+    _write(tmp_path, 3, complete=False)
+    _write(tmp_path, 0, patrol="b" * 32, complete=False)
+    assert close_left(tmp_path) == 2
+    assert [path.name for path in (tmp_path / LOGS_DIR).iterdir()] == [f"{PATROL[:16]}.jsonl"]
+    assert close_left(tmp_path) == 0
