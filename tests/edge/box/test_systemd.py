@@ -126,12 +126,16 @@ def test_a_unit_with_a_user_and_strange_paths() -> None:
         ("/var/lib", None, "state /var/lib is not below /var/lib"),
         ("/var/lib/kerb watch", None, "kerb watch: a unit takes only letters, digits"),
         ("/var/lib/box", "Root User", "user 'Root User' is no name of a user"),
-        ("/data/new\nline", "kerb", r"'/data/new\\nline' holds characters that no unit takes: rename it"),
     ],
 )
 def test_what_no_unit_can_hold(state: str, user: str | None, problem: str) -> None:
     with pytest.raises(InputError, match=problem):
         unit_text(settings(state), Path("/etc/box.yaml"), user=user)
+
+
+def test_a_file_name_that_no_unit_can_hold() -> None:
+    with pytest.raises(InputError, match=r"new\\nline.yaml' holds characters that no unit takes: rename it"):
+        unit_text(settings(), Path("/etc/new\nline.yaml"))
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
