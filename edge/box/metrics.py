@@ -88,6 +88,7 @@ def _cameras(cameras: tuple[CameraHealth, ...]) -> Iterator[Metric]:
     gauges: tuple[tuple[str, str, Callable[[CameraHealth], float | None]], ...] = (
         ("camera_frame_age_seconds", "Age of the newest picture.", lambda c: c.status.frame_age_s),
         ("camera_look_age_p99_seconds", "99th percentile of a picture's age at its look.", lambda c: c.look_age_p99_s),
+        ("camera_unjudged", "1 while its looks cannot be judged.", lambda c: float(bool(c.unjudged))),
         ("camera_ring_bytes", "Packets kept for clips.", lambda c: c.status.ring_bytes),
     )
     for name, help_, of in gauges:
