@@ -31,8 +31,9 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             "Camera {about} is on a vehicle without a receiver, so every place is unknown: set gnss in box.yaml.",
         ),
         "frame_old": Text(
-            "摄像头 {about} 的画面迟到 {figure}：降低其码率或分辨率，或检查无线链路。",
-            "Pictures of camera {about} come {figure} late: lower its bit rate or size, or check its radio link.",
+            "摄像头 {about} 的画面迟到 {figure}：降低其码率或分辨率，检查无线链路；终端过载时减少查看次数。",
+            "Pictures of camera {about} are {figure} late: lower its bit rate or size, check its radio link; a box "
+            "that is too slow should look less often.",
         ),
         "gnss_no_fix": Text(
             "定位无固定解：把天线移到露天处，远离金属；没有位置时不出案件位置。{figure}",

@@ -94,7 +94,7 @@ def test_asked_sent_looked_at_and_all_of_it_on_record(running: Running, sent: tu
         ("original_seen", "reviewer:reviewer", "the plate"),
     ]
     page = pages.get("/cases/1").text
-    for words in ("未打码原件", "查看未打码原件：the plate", "unblurred original looked at: the plate"):
+    for words in ("original here", "查看未打码原件：the plate", "unblurred original looked at: the plate"):
         assert words in page
     with running.services.database.read() as session:
         assert asking.wanted_for(session, key.device_id) == ()
