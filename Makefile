@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
+WORKERS ?= auto
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: help demo test test-train test-all lint bench fault web privacy wheel wheel-demo clean
@@ -38,7 +39,7 @@ test: $(VENV)/.dev ## everything that needs no torch
 	$(BIN)/python tools/need_gpsd.py
 	$(BIN)/python tools/need_gstreamer.py
 	$(BIN)/python tools/need_strace.py
-	$(BIN)/python -m pytest -m 'not train' $(ARGS)
+	$(BIN)/python -m pytest -m 'not train' -n $(WORKERS) --dist loadfile $(ARGS)
 
 test-train: $(VENV)/.train ## the training tests alone
 	$(BIN)/python tools/need_chromium.py

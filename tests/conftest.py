@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+hypothesis.settings.register_profile("kerbwatch", deadline=None)
+hypothesis.settings.load_profile("kerbwatch")
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -80,6 +80,8 @@ class Keeping:
         """Begin what runs in the crew's threads."""
         if self._follower is not None:
             crew.start("packs", self._follower.work)
+        if self._parts.layer is not None:
+            crew.start("coverage", self._parts.layer.work)
 
     def last_words(self) -> None:
         """Give the uplink some seconds for the reports that were made while the box ended."""

@@ -24,8 +24,8 @@ from edge.alarms.findings import AlarmLimits
 from edge.alarms.pictures import PictureWatch
 from edge.assemble import software_version
 from edge.box.clips_folder import clips_folder
+from edge.box.coverage_layer import CoverageLayer
 from edge.box.fit import check_cameras
-from edge.box.left_coverage import publish_left
 from edge.box.patient import PatientOutbox
 from edge.box.settings import BoxSettings
 from edge.box.station import Shared, Station
@@ -65,6 +65,7 @@ class Parts:
     vault: Vault | None
     board: Board
     alarms: Alarms
+    layer: CoverageLayer | None
     stations: tuple[Station, ...]
 
 
@@ -98,8 +99,7 @@ def open_parts(settings: BoxSettings, shipped_model: Path | None, *, allow_files
             vault = stack.enter_context(Vault.open(settings.state, keys, room, at_server=_stored_at_server(outbox)))
             # A kill between the originals and their report left originals that nothing names.
             vault.clear_orphans(lambda report_id: outbox.state_of(report_id) is not None)
-        if site.coverage:
-            publish_left(settings.state, site.public_map_crs)
+        layer = CoverageLayer(settings.state, site.public_map_crs) if site.coverage else None
         time = BoxTime()
         fixes = stack.enter_context(LiveReceiver(settings.gnss, time)) if settings.gnss else None
         board = Board()
@@ -119,6 +119,7 @@ def open_parts(settings: BoxSettings, shipped_model: Path | None, *, allow_files
             fixes=fixes,
             time=time,
             rest_s=evidence.clip_after_s + 1.0 if vault is not None else 0.0,
+            layer=layer,
         )
         clips = clips_folder(settings.state)
         alarms = Alarms(AlarmLimits(evidence.disk_reserve_bytes, evidence.originals_bytes_max))
@@ -126,7 +127,7 @@ def open_parts(settings: BoxSettings, shipped_model: Path | None, *, allow_files
             _station(stack, shared, settings, number, address, vault, clips, alarms)
             for number, address in enumerate(addresses)
         )
-        yield Parts(settings, key, site, detector, time, outbox, reports, fixes, vault, board, alarms, stations)
+        yield Parts(settings, key, site, detector, time, outbox, reports, fixes, vault, board, alarms, layer, stations)
 
 
 def _station(

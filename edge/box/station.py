@@ -27,13 +27,13 @@ from detector.report import Versions
 from detector.site.model import Site
 from detector.tracking import Tracker, TrackerLimits
 from edge.alarms.pictures import PictureWatch
+from edge.box.coverage_layer import CoverageLayer
 from edge.box.health import CameraHealth
 from edge.box.patient import PatientMemory, PatientOutbox
 from edge.box.repeats import Repeats
 from edge.box.settings import CameraSettings
 from edge.coverage.log import CoverageLog
 from edge.coverage.looks import Look, LookLog
-from edge.coverage.publish import COVERAGE_FILE, publish
 from edge.gnss.fixes import LiveFixes
 from edge.originals import Originals
 from edge.outbox import Outbox
@@ -76,6 +76,7 @@ class Shared:
     fixes: LiveFixes | None
     time: TrueTime
     rest_s: float
+    layer: CoverageLayer | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,15 +300,15 @@ class _Coverage:
             self.looks = LookLog(pose, plan.observed_by, self._keep)
 
     def end(self) -> None:
-        """Close and publish it."""
+        """Close it, and have it published."""
         if self._log is None:
             return
-        folder = self._shared.outbox.folder
         try:
             self._log.close(complete=True)
-            publish(folder, folder / COVERAGE_FILE, self._shared.site.public_map_crs)
         except KerbwatchError as error:
-            log.warning("the coverage log could not be published", why=str(error))
+            log.warning("the coverage log could not be closed", why=str(error))
+        if self._shared.layer is not None:
+            self._shared.layer.ask()
 
     def _keep(self, look: Look) -> None:
         if self._log is None:
