@@ -37,7 +37,7 @@ def _describe(app: FastAPI) -> dict[str, Any]:
     schemas = description.setdefault("components", {}).setdefault("schemas", {})
     _, extra = models_json_schema(
         [(SealedReport, "validation"), (SealedNote, "validation"), (Problem, "serialization")],
-        ref_template="#/components/schemas/{model}"
+        ref_template="#/components/schemas/{model}",
     )
     for name, schema in extra["$defs"].items():
         schemas.setdefault(name, schema)
