@@ -48,10 +48,15 @@ AGE_MAX_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The box at one moment. Memory is PSS, pages shared by its processes counted once, MB."""
+    """The box at one moment.
+
+    `memory_mb` is what its processes have for themselves (anonymous and shared memory), `pss_mb` with their share of
+    program files: that share grows when other programs of the machine that use the same libraries end.
+    """
 
     at_s: float
     memory_mb: float
+    pss_mb: float
     cpu_s: float
     look_age_p99_s: float | None
     frame_age_s: float | None
@@ -172,9 +177,11 @@ def take(pid: int, at_s: float) -> Sample:
         found = re.search(rf"^kerbwatch_box_{name}(?:{{[^}}]*}})? (\S+)$", text, re.MULTILINE)
         return float(found[1]) if found else None
 
+    processes = [pid, *_children(pid)]
     return Sample(
         at_s=at_s,
-        memory_mb=sum(_pss_bytes(each) for each in [pid, *_children(pid)]) / 1e6,
+        memory_mb=sum(_memory_bytes(each, "Pss_Anon", "Pss_Shmem") for each in processes) / 1e6,
+        pss_mb=sum(_memory_bytes(each, "Pss") for each in processes) / 1e6,
         cpu_s=figure("cpu_seconds_total") or 0.0,
         look_age_p99_s=figure("camera_look_age_p99_seconds"),
         frame_age_s=figure("camera_frame_age_seconds"),
@@ -194,9 +201,9 @@ def _children(pid: int) -> list[int]:
     return [int(child) for path in Path(f"/proc/{pid}/task").glob("*/children") for child in path.read_text().split()]
 
 
-def _pss_bytes(pid: int) -> int:
-    found = re.search(r"^Pss:\s+(\d+) kB$", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
-    return int(found[1]) * 1024 if found else 0
+def _memory_bytes(pid: int, *names: str) -> int:
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return 1024 * sum(int(kb) for name in names for kb in re.findall(rf"^{name}:\s+(\d+) kB$", text, re.MULTILINE))
 
 
 def growth_mb_h(samples: list[Sample], warm_up_s: float) -> tuple[float, float]:
@@ -225,8 +232,9 @@ def report(samples: list[Sample], warm_up_s: float) -> int:
     busy = (last.cpu_s - first.cpu_s) / max(1e-9, last.at_s - first.at_s)
     print(f"processor {busy:.2f} s each second, {busy / SPEED_M_S * 1000:.0f} s each kilometre")
     print(
-        f"memory (PSS) {first.memory_mb:.0f} MB after the warm-up, {last.memory_mb:.0f} MB at the end,"
-        f" at most {max(sample.memory_mb for sample in samples):.0f} MB"
+        f"memory of its own {first.memory_mb:.0f} MB after the warm-up, {last.memory_mb:.0f} MB at the end,"
+        f" at most {max(sample.memory_mb for sample in samples):.0f} MB; with its share of program files"
+        f" {last.pss_mb:.0f} MB"
     )
     grows = slope < GROWTH_MAX_MB_H
     print(

@@ -54,6 +54,7 @@ class PatientOutbox:
         self._told = told
         self._held: deque[tuple[str, BodyBuilder]] = deque()
         self._lost = 0
+        self._written = 0
         self._trouble = ""
         self._mutex = threading.Lock()
 
@@ -76,6 +77,11 @@ class PatientOutbox:
                 self._held.append((hit_key, build))
             return None
 
+    @property
+    def written(self) -> int:
+        """Reports that became durable since the start, at once or later."""
+        return self._written
+
     def retry(self) -> None:
         """Try those held again."""
         with self._mutex:
@@ -95,6 +101,7 @@ class PatientOutbox:
 
         report_id = self._outbox.put(hit_key, keep)
         for body, files in made:
+            self._written += 1
             self._told(body, files)
         return report_id
 

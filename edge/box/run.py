@@ -153,7 +153,7 @@ class _Run:
             gnss=parts.fixes.health() if parts.fixes else GnssHealth(),
             link=self._keeping.link() or LinkHealth(used=False),
             store=self._store(),
-            reports=sum(station.reports for station in parts.stations),
+            reports=parts.reports.written,
             cpu_s=cpu_s,
             rss_bytes=rss_bytes,
         )

@@ -120,7 +120,6 @@ class Station:
         self._looks = 0
         self._found = 0
         self._dropped = 0
-        self._reports = 0
         self._ages: deque[tuple[float, float]] = deque(maxlen=_AGES_MAX)
         self._took_s = time.monotonic()
         self._trouble = ""
@@ -130,11 +129,6 @@ class Station:
     def moves(self) -> bool:
         """Whether places hang on the receiver."""
         return self._pose.observed_by != "fixed"
-
-    @property
-    def reports(self) -> int:
-        """Reports since the start."""
-        return self._reports + (len(self._patrol.tally.reports) if self._patrol else 0)
 
     @property
     def found(self) -> int:
@@ -197,7 +191,6 @@ class Station:
         """End the patrol: everything in view is judged, and the coverage published."""
         patrol, self._patrol = self._patrol, None
         if patrol is not None:
-            self._reports += len(patrol.tally.reports)
             try:
                 patrol.end()
             except InputError as error:
@@ -290,6 +283,7 @@ class _Coverage:
     def __init__(self, shared: Shared, plan: Plan, pose: Camera) -> None:
         self._shared = shared
         self._log: CoverageLog | None = None
+        self._missing = False
         self.looks: LookLog | None = None
         if shared.site.coverage:
             try:
@@ -315,8 +309,11 @@ class _Coverage:
             return
         try:
             self._log.append(look)
+            self._missing = False
         except KerbwatchError as error:
-            log.warning("a look is missing from the coverage log", why=str(error))
+            if not self._missing:
+                self._missing = True
+                log.warning("looks are missing from the coverage log", why=str(error))
 
 
 def _plan(shared: Shared, pose: Camera, camera_id: str, began_at: datetime) -> Plan:

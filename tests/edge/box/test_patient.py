@@ -45,6 +45,7 @@ def test_what_does_not_fit_goes_in_when_there_is_room_again(tiny_disk: Path) -> 
         assert reports.held().waiting == 0
         assert reports.held().trouble == ""
         assert [report.hit_key for report in outbox.reports()] == [key_of(0), key_of(1), key_of(2)]
+        assert reports.written == 3
         assert [body.hit_key for body in told] == [key_of(0), key_of(1), key_of(2)]
 
 
