@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import structlog
 
 from detector.detections import Detections
 from detector.errors import InputError
@@ -16,7 +17,7 @@ from detector.evidence.privacy import PrivacyModels, blur_people, open_privacy_m
 from detector.evidence.seal import DeviceKey
 from detector.model.signers import Trust, read_signer, shipped_trust, site_signers
 from detector.model.yolo import Detector, open_detector
-from detector.report import Versions
+from detector.report import ReportBody, Versions
 from detector.site.load import load_site
 from detector.site.model import Site
 from edge.alarms.alarms import Alarms
@@ -34,7 +35,7 @@ from edge.device import open_key
 from edge.gnss.live import LiveReceiver
 from edge.outbox import Outbox, Quota
 from edge.page.feed import Board, report_line
-from edge.parcels import ReportState
+from edge.parcels import EvidenceFile, ReportState
 from edge.sources.live.address import LiveAddress, parse_address
 from edge.sources.live.camera import open_camera
 from edge.sources.live.credentials import read_credentials
@@ -43,6 +44,8 @@ from edge.vault.gather import VaultOriginals
 from edge.vault.keys import KeyFile
 from edge.vault.limits import VaultLimits
 from edge.vault.vault import Vault
+
+log = structlog.get_logger("box")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +106,7 @@ def open_parts(settings: BoxSettings, shipped_model: Path | None, *, allow_files
         time = BoxTime()
         fixes = stack.enter_context(LiveReceiver(settings.gnss, time)) if settings.gnss else None
         board = Board()
-        reports = PatientOutbox(outbox, lambda body, files: board.reported(report_line(body, files)))
+        reports = PatientOutbox(outbox, lambda body, files: _told(board, body, files))
         shared = Shared(
             site=site,
             detector=detector,
@@ -158,6 +161,11 @@ def _station(
         originals = VaultOriginals(vault, camera, settings.evidence, clips)
     pictures = PictureWatch(shared.site.camera(chosen.camera_id), alarms)
     return Station(shared, chosen, number, camera, trigger, pictures, originals)
+
+
+def _told(board: Board, body: ReportBody, files: Sequence[EvidenceFile]) -> None:
+    board.reported(report_line(body, files))
+    log.info("reported", report_id=str(body.report_id), kind=body.kind.value, camera=body.camera_id)
 
 
 def _stored_at_server(outbox: Outbox) -> Callable[[uuid.UUID], bool]:

@@ -32,7 +32,8 @@ def test_what_stands_before_the_camera_is_reported_with_its_original(tmp_path: P
     words, _ = process.communicate(timeout=60.0)
     assert process.returncode == 0, words.decode()[-3000:]
     lines = [json.loads(line) for line in words.decode().splitlines()]
-    assert [line["event"] for line in lines][-2:] == ["the box watches", "the box ends: what is in view is judged"]
+    events = [line["event"] for line in lines]
+    assert {"the box watches", "the box ends: what is in view is judged", "reported"} <= set(events)
     state = tmp_path / "state"
     assert [str(path) for path in (state, *state.rglob("*")) if path.stat().st_mode & 0o077] == []
     with Outbox.open(state) as outbox:
