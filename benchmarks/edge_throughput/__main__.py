@@ -32,11 +32,13 @@ from benchmarks.edge_throughput.peers import openvino_model, peers_python, train
 from benchmarks.model_cost import agreement
 from benchmarks.paths import BUNDLE
 from detector.model.bundle import Bundle, load_bundle
+from edge.box.settings import LookSettings
 from models.signing import workshop_trust
 
 WARM_UP = 10
 SCRIPTS = Path(__file__).parent / "contenders"
-LOOK_EVERY_M = 2.5
+LOOK_EVERY_M = LookSettings().every_m
+"""The default of a box."""
 SPEED_M_S = 20 / 3.6
 KM_PICTURES = 1000 / SPEED_M_S * FPS
 """Pictures a camera sends on a kilometre at 20 km/h: every one is decoded, whoever looks at it."""
