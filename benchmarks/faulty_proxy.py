@@ -76,7 +76,8 @@ class FaultyProxy:
             return self._patching.wait_for(lambda: self.patches > 0, timeout_s)
 
     async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        # Cancelled only by `close`; asyncio's streams print a traceback for a connection that ends so (Python 3.11).
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             request = _parse(await reader.readuntil(b"\r\n\r\n"))
             await self._handle(request, reader, writer)
         # Aborted, not closed: what is left unsent is lost, as when a link drops.
